@@ -1,0 +1,1 @@
+"""Fine-tune text-embedding models in a notebook."""

@@ -1,0 +1,25 @@
+"""One table of names for functions that live in a higher room.
+
+Imports run one way, from the ground up. Where a lower room must offer a higher one (a Job's
+picture in a notebook is a monitor, ``data.mine_hard_negatives`` is mining), it asks for it here by
+name, at the moment of use. This table is the only such door.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_DOORS = {
+    "open_result": "embedtune_nb.models.finetuned:open_result",
+    "training_monitor": "embedtune_nb.widgets.monitor:TrainingMonitor",
+    "watch": "embedtune_nb.widgets.watch:watch",
+    "embedding_map": "embedtune_nb.widgets.embedding_map:EmbeddingMap",
+    "map_of_model": "embedtune_nb.maps.of_model:map_of_model",
+}
+
+
+def late(name: str) -> Any:
+    """Import and return the object that the table lists under *name*."""
+    module, _, attribute = _DOORS[name].partition(":")
+    return getattr(import_module(module), attribute)
