@@ -1,0 +1,1 @@
+"""The home folder: names, locks, events and atomically published folders."""
