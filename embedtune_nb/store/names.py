@@ -36,13 +36,9 @@ def check_name(name: object) -> str:
     if problem:
         shown = name if len(name) <= 60 else name[:57] + "..."
         suggestion = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:100]
-        fix = (
-            f"take {suggestion!r}, for example."
-            if PATTERN.fullmatch(suggestion or "")
-            else "choose another name."
-        )
-        if suggestion.split(".")[0].lower() in _WINDOWS_DEVICES:
-            fix = "choose another name."
+        device = suggestion.split(".")[0].lower() in _WINDOWS_DEVICES
+        usable = PATTERN.fullmatch(suggestion) and not device
+        fix = f"take {suggestion!r}, for example." if usable else "choose another name."
         raise NameRefusedError(f"The name {shown!r} {problem}.", expected=_RULE, fix=fix)
     return name
 

@@ -54,7 +54,7 @@ def publish(destination: Path, build: Callable[[Path], None]) -> Path:
         free = shutil.disk_usage(parent).free if parent.is_dir() else 0
         raise StoreError(
             f"Could not publish {destination}: {cause.strerror or cause} ({free:,} bytes are free there).",
-            fix="free some space or mend the permissions, then run the job again; nothing was left half-written.",
+            fix="free space or mend the permissions, then run the job again; nothing half-written is left.",
         ) from cause
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
