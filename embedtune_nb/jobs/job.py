@@ -1,0 +1,243 @@
+"""The handle of a job: look, wait, stop, carry on, from any kernel."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pandas as pd
+
+from embedtune_nb.errors import JobError, JobFailedError, JobStoppedError
+from embedtune_nb.jobs.executors import start
+from embedtune_nb.jobs.feed import JobFeed, log_tail
+from embedtune_nb.latebound import late
+from embedtune_nb.store.job_folder import JobFolder, find, job_folders
+from embedtune_nb.store.names import check_name
+
+_POLL_SECONDS = 0.1
+
+
+class Job:
+    """One plan being carried out, now or in the past.
+
+    A job belongs to nobody: the kernel that started it may end, and ``Job.open(id)`` in another one
+    shows the same curves. Shown at the end of a cell it is a live monitor.
+
+    Parameters
+    ----------
+    folder
+        Where the worker writes. Use :meth:`open` or :meth:`all` instead of this constructor.
+    """
+
+    def __init__(self, folder: JobFolder) -> None:
+        self._folder = folder
+        self._feed = JobFeed(folder)
+        self._monitor: Any = None
+
+    @classmethod
+    def open(cls, name: str) -> Job:
+        """Return the job with this id, or the latest one with this name.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none.
+        """
+        named = [folder for folder in job_folders() if folder.plan()["name"] == name]
+        return cls(named[-1] if named else find(name))
+
+    @classmethod
+    def all(cls) -> list[Job]:
+        """Return all jobs of this home, latest first."""
+        return [cls(folder) for folder in reversed(job_folders())]
+
+    @property
+    def id(self) -> str:
+        """The job's id, unique in this home."""
+        return self._folder.id
+
+    @property
+    def kind(self) -> str:
+        """``"finetune"`` or ``"map"``."""
+        return self._feed.snapshot.kind
+
+    @property
+    def name(self) -> str:
+        """The name of what the job makes."""
+        return self._feed.snapshot.name
+
+    @property
+    def folder(self) -> JobFolder:
+        """Where kernel and worker meet."""
+        return self._folder
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """The frozen plan, as JSON-able values."""
+        return self._feed.snapshot.plan
+
+    @property
+    def status(self) -> str:
+        """``queued, running, stopping, done, failed, stopped, lost`` or, on another host, ``unknown``."""
+        self._feed.poll()
+        return self._feed.snapshot.state
+
+    @property
+    def reason(self) -> str:
+        """Why the job failed, stopped or was lost; else empty."""
+        self._feed.poll()
+        return self._feed.snapshot.reason
+
+    @property
+    def steps_total(self) -> int:
+        """Optimizer steps in the plan."""
+        return self._feed.snapshot.steps_total
+
+    @property
+    def steps_completed(self) -> int:
+        """Optimizer steps done so far."""
+        self._feed.poll()
+        return self._feed.snapshot.steps_completed
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds left at the present pace; None while nobody can tell."""
+        self._feed.poll()
+        return self._feed.snapshot.eta_seconds
+
+    @property
+    def verdict(self) -> dict[str, Any] | None:
+        """The paired comparison before/after, None before the job reached it."""
+        self._feed.poll()
+        return self._feed.snapshot.verdict
+
+    def feed(self) -> JobFeed:
+        """Return a fresh reader of this job's events, for a watcher of its own."""
+        return JobFeed(self._folder)
+
+    def wait(self, timeout: float | None = None) -> Job:
+        """Wait until the job ends; an interrupt of the cell ends the waiting only.
+
+        Parameters
+        ----------
+        timeout
+            Seconds; None waits for ever.
+
+        Raises
+        ------
+        TimeoutError
+            If the job has not ended by then. It goes on.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            self._feed.poll()
+            if self._feed.snapshot.ended:
+                return self
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError(f"Job {self.id} is still {self.status} after {timeout} s; it goes on.")
+            time.sleep(_POLL_SECONDS)
+
+    def watch(self) -> Job:
+        """Show the job live (a monitor in a notebook, lines of text elsewhere) and wait for its end.
+
+        A cell interrupt ends the watching; the job goes on.
+        """
+        late("watch")(self)
+        return self
+
+    def result(self) -> Any:
+        """Wait for the end and return what the job made, for a finetune job the model.
+
+        Raises
+        ------
+        JobFailedError
+            If it failed or was lost; the message carries the reason.
+        JobStoppedError
+            If it was stopped before it could publish.
+        """
+        self.wait()
+        snapshot = self._feed.snapshot
+        if snapshot.state == "done":
+            return late("open_result")(self)
+        if snapshot.state == "stopped":
+            raise JobStoppedError(
+                f"Job {self.id} was stopped at step {snapshot.steps_completed} of {snapshot.steps_total}.",
+                fix="carry on with job.resume().",
+            )
+        levers = "; ".join(snapshot.levers)
+        raise JobFailedError(
+            f"Job {self.id} {'was lost' if snapshot.state == 'lost' else 'failed'}: {snapshot.reason}",
+            fix=(f"try, in this order: {levers}." if levers else "see job.log() for the whole story."),
+        )
+
+    def stop(self) -> Job:
+        """Ask the job to end early, keeping a checkpoint. Asking twice, or after the end, changes nothing."""
+        if not self._ended():
+            self._folder.stop_flag.touch()
+        return self
+
+    def resume(self) -> Job:
+        """Carry on a stopped, failed or lost job from its last complete checkpoint, else from the start.
+
+        Raises
+        ------
+        JobError
+            If the job is still at work or has done its work.
+        """
+        state = self.status
+        if state not in ("stopped", "failed", "lost"):
+            fix = "job.result() returns its model." if state == "done" else "wait for it, or stop it first."
+            raise JobError(f"Job {self.id} is {state}.", expected="a stopped, failed or lost job", fix=fix)
+        start(self._folder, self.plan.get("executor", "process"))
+        return self
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return all metrics so far: columns metric, step, epoch, seconds, value."""
+        self._feed.poll()
+        rows = [
+            (name, *row)
+            for name, series in self._feed.snapshot.series.items()
+            for row in zip(series.step, series.epoch, series.wall, series.value, strict=True)
+        ]
+        return pd.DataFrame(rows, columns=["metric", "step", "epoch", "seconds", "value"])
+
+    def log(self, lines: int = 50) -> str:
+        """Return the last *lines* of what the worker printed, and the traceback of a failure."""
+        return log_tail(self._folder, lines)
+
+    def __repr__(self) -> str:
+        self._feed.poll()
+        snapshot = self._feed.snapshot
+        parts = [f"{self.kind} {self.name!r}", snapshot.state]
+        if snapshot.steps_total:
+            parts.append(f"step {snapshot.steps_completed}/{snapshot.steps_total}")
+        if snapshot.verdict:
+            parts.append(snapshot.verdict["text"])
+        elif snapshot.reason:
+            parts.append(snapshot.reason.splitlines()[0])
+        return f"Job({self.id}: {', '.join(parts)})"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        if self._monitor is None:
+            self._monitor = late("training_monitor")(self)
+        return self._monitor._repr_mimebundle_(**kwargs)
+
+    def _ended(self) -> bool:
+        self._feed.poll()
+        return self._feed.snapshot.ended
+
+
+def latest_job(name: str, kind: str = "finetune") -> Job | None:
+    """Return the latest job of that kind with this name (regardless of case), or None."""
+    folded = check_name(name).casefold()
+    for folder in reversed(job_folders()):
+        plan = folder.plan()
+        if plan["kind"] == kind and plan["name"].casefold() == folded:
+            return Job(folder)
+    return None
+
+
+def submit(folder: JobFolder, executor: str) -> Job:
+    """Start the worker of a new job folder and return the handle."""
+    start(folder, executor)
+    return Job(folder)
