@@ -133,7 +133,8 @@ CATALOGUE: dict[str, BaseSpec] = {
             instructions=True,
             citation=(
                 f"{_MTEB}/qwen3_models.py and the model card "
-                "https://huggingface.co/Qwen/Qwen3-Embedding-0.6B (0.6B, 32K, up to 1024, instruction aware); size of model.safetensors as listed at "
+                "https://huggingface.co/Qwen/Qwen3-Embedding-0.6B (0.6B, 32K, up to 1024, "
+                "instruction aware); size of model.safetensors as listed at "
                 "https://huggingface.co/DanielMarius/dms-qwen3-embedding-0-6b (byte match with the original)"
             ),
         ),

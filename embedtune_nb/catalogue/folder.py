@@ -13,6 +13,8 @@ from embedtune_nb.errors import DataError, ModelUnavailableError
 
 _LENGTH_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len")
 _DIMENSION_KEYS = ("hidden_size", "d_model", "n_embd", "dim")
+# How the tensors of word and position vectors end.
+_TABLES = ("embeddings.weight", "embed_tokens.weight", "embedding.weight", "wte.weight")
 # Largest header a safetensors file may have (the format's own limit): a damaged length must not
 # make us read gigabytes.
 _MAX_HEADER = 100_000_000
@@ -67,20 +69,17 @@ def read_folder(folder: Path, *, need_weights: bool = True) -> FolderFacts:
                 pooling = _read_json(folder / module.get("path", "") / "config.json") or {}
     config = _read_json(encoder / "config.json") or {}
     weights = tuple(sorted(encoder.glob("*.safetensors")))
-    _check_complete(
-        folder, encoder, modules, config, static=static, weights=weights, need_weights=need_weights
-    )
+    _check_complete(folder, encoder, modules or config, config or static, weights or not need_weights)
 
     shapes = _tensor_shapes(weights)
     embedding = [shape for name, shape in shapes.items() if name.endswith(_TABLES) or name == "embeddings"]
     tokenizer = encoder / "tokenizer.json"
+    prompts = (_read_json(folder / "config_sentence_transformers.json") or {}).get("prompts") or {}
     return FolderFacts(
         dimension=_dimension(folder, modules, pooling, config, shapes if static else {}),
         max_length=None if static else _max_length(folder, encoder, config),
         static=static,
-        instructions=any(
-            (_read_json(folder / "config_sentence_transformers.json") or {}).get("prompts", {}).values()
-        ),
+        instructions=any(prompts.values()),
         tokenizer=tokenizer if tokenizer.is_file() else None,
         weights=weights,
         parameters=sum(math.prod(shape) for shape in shapes.values()) or None,
@@ -88,25 +87,13 @@ def read_folder(folder: Path, *, need_weights: bool = True) -> FolderFacts:
     )
 
 
-_TABLES = ("embeddings.weight", "embed_tokens.weight", "embedding.weight", "wte.weight")
-
-
-def _check_complete(
-    folder: Path,
-    encoder: Path,
-    modules: Any,
-    config: dict[str, Any],
-    *,
-    static: bool,
-    weights: tuple[Path, ...],
-    need_weights: bool,
-) -> None:
+def _check_complete(folder: Path, encoder: Path, parts: Any, config: Any, weights: Any) -> None:
     missing = []
-    if not modules and not config:
+    if not parts:
         missing.append("modules.json (the list of a sentence-transformers model's parts)")
-    if not config and not static:
-        missing.append(f"{(encoder / 'config.json').relative_to(folder)}")
-    if need_weights and not weights:
+    if not config:
+        missing.append(str((encoder / "config.json").relative_to(folder)))
+    if not weights:
         pickled = any(encoder.glob("pytorch_model*.bin"))
         note = "; there is only a pickled .bin file, which can run code and is refused" if pickled else ""
         missing.append(f"{(encoder / 'model.safetensors').relative_to(folder)} (the weights{note})")

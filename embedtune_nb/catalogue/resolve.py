@@ -34,9 +34,7 @@ def resolve_base(name_or_path: str | Path | BaseSpec) -> BaseSpec:
     text = str(name_or_path)
     if text in CATALOGUE:
         return _named(CATALOGUE[text])
-    by_hub_id = next(
-        (spec for spec in CATALOGUE.values() if spec.hub_id == text and spec.source == "hub"), None
-    )
+    by_hub_id = {spec.hub_id: spec for spec in CATALOGUE.values() if spec.source == "hub"}.get(text)
     if by_hub_id is not None and not Path(text).is_dir():
         return _named(by_hub_id)
     folder = Path(text).expanduser()
