@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import Any
 
 _DOORS = {
-    "open_result": "embedtune_nb.models.finetuned:open_result",
+    "result_of_finetune": "embedtune_nb.models.finetuned:result_of_job",
+    "result_of_map": "embedtune_nb.maps.of_model:result_of_job",
     "training_monitor": "embedtune_nb.widgets.monitor:TrainingMonitor",
     "watch": "embedtune_nb.widgets.watch:watch",
     "embedding_map": "embedtune_nb.widgets.embedding_map:EmbeddingMap",

@@ -24,6 +24,7 @@ _LEVERS_OF_MEMORY = [
     "lower batch_size",
     "choose a smaller base model",
 ]
+_SIGNS_OF_MEMORY = ("out of memory", "can't allocate memory", "Cannot allocate memory")
 _TASKS = {
     "finetune": "embedtune_nb.training.finetune:run_finetune",
     "map": "embedtune_nb.maps.of_model:run_map",

@@ -13,7 +13,7 @@ import embedtune_nb
 from embedtune_nb.errors import JobError, did_you_mean
 from embedtune_nb.store.home import cache_dir
 from embedtune_nb.store.job_folder import JobFolder
-from embedtune_nb.store.locks import hold, is_held
+from embedtune_nb.store.locks import take
 
 # glibc gives large blocks back to the system after every step and faults their pages in again at the
 # next one, which costs a training step 10 to 30 % of its time; kept blocks do not
@@ -42,14 +42,14 @@ def start(folder: JobFolder, executor: str) -> None:
             expected=" or ".join(map(repr, EXECUTORS)),
             fix=did_you_mean(executor, EXECUTORS) or "use the default, 'process'.",
         )
-    if is_held(folder.lock):
+    descriptor = take(folder.lock)
+    if descriptor is None:
         raise JobError(f"Job {folder.id} has a worker already.", fix="attach to it with Job.open(...).")
     folder.stop_flag.unlink(missing_ok=True)
-    EXECUTORS[executor](folder)
+    EXECUTORS[executor](folder, descriptor)
 
 
-def _start_process(folder: JobFolder) -> None:
-    descriptor = hold(folder.lock)
+def _start_process(folder: JobFolder, descriptor: int) -> None:
     try:
         with folder.log.open("ab") as log:
             process = subprocess.Popen(
@@ -67,9 +67,7 @@ def _start_process(folder: JobFolder) -> None:
     threading.Thread(target=process.wait, name=f"reap-{folder.id}", daemon=True).start()
 
 
-def _start_thread(folder: JobFolder) -> None:
-    descriptor = hold(folder.lock)
-
+def _start_thread(folder: JobFolder, descriptor: int) -> None:
     def work() -> None:
         try:
             import_module("embedtune_nb.worker").run(folder)

@@ -166,7 +166,7 @@ class JobFeed:
             self._step_times.append((event["step"], event["t"]))
 
     def _estimate(self) -> None:
-        """Time left: the pace of the recent steps, plus the closing evaluation, which takes as long as the first."""
+        """Time left: the recent pace, plus the closing evaluation, which takes as long as the first."""
         snapshot = self.snapshot
         snapshot.eta_seconds = None
         if snapshot.ended or len(self._step_times) < 2 or snapshot.phase not in ("training", "evaluating"):

@@ -158,7 +158,7 @@ class Job:
         self.wait()
         snapshot = self._feed.snapshot
         if snapshot.state == "done":
-            return late("open_result")(self)
+            return late(f"result_of_{snapshot.kind}")(self)
         if snapshot.state == "stopped":
             raise JobStoppedError(
                 f"Job {self.id} was stopped at step {snapshot.steps_completed} of {snapshot.steps_total}.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,15 +20,22 @@ except ImportError as cause:  # pragma: no cover - Windows
     ) from cause
 
 
-def hold(path: Path) -> int:
-    """Take the exclusive lock of *path*, waiting for it, and return its open file descriptor.
+def take(path: Path) -> int | None:
+    """Take the exclusive lock of *path* and return its open file descriptor, None if somebody holds it.
 
     The lock lasts until the last copy of the descriptor is closed. A child process that inherits it
     holds the lock from its first moment on, with no gap in which the job could look dead.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return descriptor
+    for _ in range(40):  # an onlooker (see is_held) may hold it for an instant
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.005)
+        else:
+            return descriptor
+    os.close(descriptor)
+    return None
 
 
 def is_held(path: Path) -> bool:
@@ -48,10 +56,11 @@ def is_held(path: Path) -> bool:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of *path* for the length of a ``with`` block."""
+    """Hold the lock of *path* for the length of a ``with`` block, after waiting for it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = hold(path)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

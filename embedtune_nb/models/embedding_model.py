@@ -1,0 +1,227 @@
+"""What every embedding model can do: embed, be evaluated, be planned for, be fine-tuned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from embedtune_nb.catalogue import BaseSpec, local_folder
+from embedtune_nb.errors import DataError, NotYetError
+from embedtune_nb.jobs.job import Job
+from embedtune_nb.models.coerce import to_datasource
+from embedtune_nb.models.tune import begin
+from embedtune_nb.plan.plan import Plan
+from embedtune_nb.plan.resolve import resolve
+
+
+class EmbeddingModel:
+    """Common ground of pretrained and fine-tuned models.
+
+    Parameters
+    ----------
+    spec
+        Where the weights are and what is known about them.
+    """
+
+    def __init__(self, spec: BaseSpec) -> None:
+        self._spec = spec
+        self._encoder: Any = None
+
+    @property
+    def spec(self) -> BaseSpec:
+        """The facts: id, dimension, longest input in tokens, size, source."""
+        return self._spec
+
+    @property
+    def embedding_dim(self) -> int:
+        """Length of one embedding."""
+        return self._spec.dimension
+
+    @property
+    def max_seq_length(self) -> int | None:
+        """Longest input in tokens; None for models without a limit."""
+        return self._spec.max_length
+
+    def embed(self, texts: str | list[str], *, role: str | None = None) -> np.ndarray:
+        """Embed texts in this process (loads torch at the first call).
+
+        Parameters
+        ----------
+        texts
+            One text or a list of n texts.
+        role
+            ``"query"`` or ``"document"`` for models with different prompts for the two.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32, unit length, shape (dimension,) for one text, (n, dimension) for a list.
+
+        Raises
+        ------
+        DataError
+            If something in *texts* is not a string.
+        """
+        many = [texts] if isinstance(texts, str) else list(texts)
+        wrong = next((text for text in many if not isinstance(text, str)), None)
+        if wrong is not None or not many:
+            raise DataError(
+                f"Got {wrong!r} ({type(wrong).__name__})." if many else "Got an empty list.",
+                expected="a string or a list of at least one string",
+                fix="drop or convert it first.",
+            )
+        embeddings = self._loaded().embed(many, role=role)
+        return embeddings[0] if isinstance(texts, str) else embeddings
+
+    def evaluate(
+        self,
+        data: Any,
+        *,
+        value_column: str = "value",
+        label_column: str | None = None,
+        neighbor_count: int = 5,
+        seed: int = 42,
+    ) -> Any:
+        """Score this model on *data*, without training.
+
+        Retrieval data and pairs: every query against the full document pool. Labels: the held-out
+        20 % classified by their nearest neighbours among the rest.
+
+        Returns
+        -------
+        Evaluation
+            Metrics, per-query values, notes on what was left out.
+        """
+        from embedtune_nb.data.split import split
+        from embedtune_nb.evaluation.evaluate import evaluate
+
+        source = to_datasource(data, value_column=value_column, label_column=label_column)
+        parts = split(source, seed=seed, selection=False)
+        labeled = source.kind == "labeled"
+        whole = parts.verdict if labeled else source
+        if source.kind == "pairs":
+            whole = source.to_retrieval()
+        return evaluate(
+            self._loaded(),
+            whole,
+            reference=parts.train if labeled else None,
+            settings={"neighbor_count": neighbor_count, "seed": seed},
+        )
+
+    def plan(self, data: Any, name: str = "draft", *, trial_count: int = 1, **options: Any) -> Plan:
+        """Resolve every setting of a run without starting it; takes what :meth:`finetune` takes.
+
+        Returns
+        -------
+        Plan
+            A table in a notebook: value, source and reason of each setting, steps, time, memory.
+        """
+        _refuse_sweep(trial_count)
+        columns = {
+            key: options.pop(key)
+            for key in ("value_column", "label_column", "score_column")
+            if key in options
+        }
+        evaluation = options.pop("eval_datasource", None)
+        plan, _ = resolve(
+            self._spec,
+            to_datasource(data, **columns),
+            name=name,
+            eval_datasource=None if evaluation is None else to_datasource(evaluation, **columns),
+            **options,
+        )
+        return plan
+
+    def finetune(
+        self,
+        name: str,
+        data: Any,
+        eval_datasource: Any = None,
+        *,
+        loss: str | None = None,
+        hyperparams: dict[str, Any] | None = None,
+        trial_count: int = 1,
+        value_column: str = "value",
+        label_column: str | None = None,
+        score_column: str | None = None,
+        if_exists: str = "error",
+        background: bool = False,
+        executor: str = "process",
+        resume_from_checkpoint: bool = False,
+        seed: int = 42,
+    ) -> Any:
+        """Fine-tune this model on *data* and publish the result under *name*.
+
+        Parameters
+        ----------
+        name
+            Unique, regardless of case; letters, digits, dots, dashes, underscores.
+        data
+            A Datasource or anything with ``to_datasource()``, a DataFrame, a list of dicts, a dict of columns.
+        eval_datasource
+            The data of the verdict. None: 20 % of *data*, at most 2,000 rows, held out without leaks.
+        loss
+            None: ``"prediction"`` for labels, ``"contrastive"`` for pairs and retrieval.
+        hyperparams
+            Only what should differ from the defaults; an unknown key is an error.
+        trial_count
+            1; sweeps (more than 1) are not part of this version.
+        value_column, label_column, score_column
+            Needed only where the roles of a table's columns are ambiguous.
+        if_exists
+            ``"error"``, or ``"open"``: return the model of that name, attach to its running job, or
+            carry on its stopped one. Another base model is an error, other data or settings a warning.
+        background
+            True: return the job at once. False: show the job live, wait, return the model.
+        executor
+            ``"process"`` (survives a kernel restart) or ``"thread"``.
+        resume_from_checkpoint
+            True: a stopped or failed job of that name goes on from its last checkpoint, if its plan is the same.
+        seed
+            Of split, shuffling, initial weights and the verdict's resamples.
+
+        Returns
+        -------
+        FinetunedEmbeddingModel or Job
+            The job if *background*.
+
+        Raises
+        ------
+        EmbedtuneError
+            Whatever is wrong with data, name, loss or settings is told before a job starts.
+        """
+        _refuse_sweep(trial_count)
+        columns = {"value_column": value_column, "label_column": label_column, "score_column": score_column}
+        job: Job = begin(
+            self._spec,
+            name,
+            to_datasource(data, **columns),
+            eval_datasource=None if eval_datasource is None else to_datasource(eval_datasource, **columns),
+            loss=loss,
+            hyperparams=hyperparams,
+            if_exists=if_exists,
+            executor=executor,
+            resume_from_checkpoint=resume_from_checkpoint,
+            seed=seed,
+        )
+        if background:
+            return job
+        return job.watch().result()
+
+    def _loaded(self) -> Any:
+        if self._encoder is None:
+            from embedtune_nb.encoder.encoder import Encoder
+
+            local_folder(self._spec)
+            self._encoder = Encoder.load(self._spec, {})
+        return self._encoder
+
+
+def _refuse_sweep(trial_count: int) -> None:
+    if trial_count != 1:
+        raise NotYetError(
+            f"trial_count={trial_count!r} asks for a sweep, which is not part of this version.",
+            expected="trial_count=1",
+            fix="run single jobs under different names and compare their verdicts.",
+        )

@@ -1,0 +1,195 @@
+"""A model that a job published under a name."""
+
+from __future__ import annotations
+
+import html
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from embedtune_nb.catalogue import resolve_base
+from embedtune_nb.errors import AlreadyExistsError, NotFoundError, PlanError
+from embedtune_nb.evaluation.verdict import Verdict
+from embedtune_nb.jobs.job import Job, latest_job
+from embedtune_nb.latebound import late
+from embedtune_nb.models.embedding_model import EmbeddingModel
+from embedtune_nb.models.record import ModelRecord, find_record, model_names, no_such_model
+from embedtune_nb.plan.plan import Plan
+from embedtune_nb.store import publish
+from embedtune_nb.store.home import jobs_folder
+from embedtune_nb.store.locks import locked
+from embedtune_nb.store.names import check_name
+
+
+class FinetunedEmbeddingModel(EmbeddingModel):
+    """A tuned model: an ordinary sentence-transformers folder with its plan and verdict beside it.
+
+    Use :meth:`open`, :meth:`all` or the result of a job instead of this constructor.
+
+    Parameters
+    ----------
+    record
+        What stands in the store.
+    """
+
+    def __init__(self, record: ModelRecord) -> None:
+        publish.check(record.path)
+        super().__init__(replace(resolve_base(record.path), id=record.name))
+        self._record = record
+
+    @classmethod
+    def open(cls, name: str) -> FinetunedEmbeddingModel:
+        """Return the model published under *name* (regardless of case).
+
+        Raises
+        ------
+        NotFoundError
+            If there is none; the message lists those there are.
+        IntegrityError
+            If files are missing or have another size than recorded.
+        """
+        record = find_record(check_name(name))
+        if record is None:
+            raise no_such_model(name)
+        return cls(record)
+
+    @classmethod
+    def all(cls) -> list[FinetunedEmbeddingModel]:
+        """Return all published models, oldest first."""
+        return [cls.open(name) for name in model_names()]
+
+    @classmethod
+    def drop(cls, name: str, if_not_exists: str = "error") -> None:
+        """Delete the model *name*; the history of its job stays.
+
+        Parameters
+        ----------
+        name
+            The model.
+        if_not_exists
+            ``"error"`` or ``"ignore"``.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none and *if_not_exists* is ``"error"``.
+        AlreadyExistsError
+            If a job is making a model of this name.
+        """
+        if if_not_exists not in ("error", "ignore"):
+            raise PlanError(
+                f"if_not_exists={if_not_exists!r}.",
+                expected="'error' or 'ignore'",
+                fix="choose one of the two.",
+            )
+        name = check_name(name)
+        with locked(jobs_folder() / ".names" / f"{name.casefold()}.lock"):
+            job = latest_job(name)
+            if job is not None and job.status in ("queued", "running", "stopping"):
+                raise AlreadyExistsError(
+                    f"Job {job.id} is making a model of this name right now.",
+                    fix="stop it first: Job.open(...).stop().",
+                )
+            record = find_record(name)
+            if record is not None:
+                publish.remove(record.path)
+            elif if_not_exists == "error":
+                raise no_such_model(name)
+
+    @property
+    def name(self) -> str:
+        """The name it is published under."""
+        return self._record.name
+
+    @property
+    def path(self) -> Path:
+        """Its folder; ``SentenceTransformer(str(model.path))`` loads it with nothing of ours."""
+        return self._record.path
+
+    @property
+    def base_model(self) -> str:
+        """The id of the model it was tuned from."""
+        return self._record.plan["base"]["id"]
+
+    @property
+    def job(self) -> Job:
+        """The job that made it, with its curves and log."""
+        return self._record.restore_job()
+
+    @property
+    def recipe(self) -> Plan:
+        """The plan it was made by."""
+        return Plan.from_json(self._record.plan)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The paired comparison with its base model, on data that chose nothing."""
+        return Verdict.from_dict(self._record.facts["verdict"])
+
+    @property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """``{"before": {...}, "after": {...}}`` on the verdict part."""
+        return self._record.facts["metrics"]
+
+    def map(self, data: Any = None, **options: Any) -> Any:
+        """Show the texts before and after in one picture; see :func:`embedtune_nb.maps.of_model.map_of_model`."""
+        return late("map_of_model")(self, data, **options)
+
+    def verify(self) -> FinetunedEmbeddingModel:
+        """Compare every byte with the manifest.
+
+        Raises
+        ------
+        IntegrityError
+            If anything changed since it was published.
+        """
+        publish.check(self.path, hashes=True)
+        return self
+
+    def save(self, folder: str | Path) -> Path:
+        """Copy the model to *folder*, after verifying it.
+
+        Parameters
+        ----------
+        folder
+            Must not exist, or be empty.
+
+        Raises
+        ------
+        AlreadyExistsError
+            If something is there.
+        """
+        target = Path(folder).expanduser().absolute()
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise AlreadyExistsError(f"{target} exists and is not empty.", fix="give a new folder.")
+        self.verify()
+        shutil.copytree(self.path, target, dirs_exist_ok=True)
+        return target
+
+    def __repr__(self) -> str:
+        return (
+            f"FinetunedEmbeddingModel({{name: {self.name}, embedding_dim: {self.embedding_dim}, "
+            f"max_seq_length: {self.max_seq_length}, base_model: {self.base_model}}})"
+        )
+
+    def _repr_html_(self) -> str:
+        line = f"{self.embedding_dim} dimensions, tuned from {self.base_model}"
+        return f"<b>{html.escape(self.name)}</b> ({html.escape(line)})<br>{self.verdict._repr_html_()}"
+
+
+def result_of_job(job: Job) -> FinetunedEmbeddingModel:
+    """Return the model that *job* made.
+
+    Raises
+    ------
+    NotFoundError
+        If it was dropped since, or replaced by another job's.
+    """
+    record = find_record(job.name)
+    if record is None or record.job_id != job.id:
+        raise NotFoundError(
+            f"The model that job {job.id} made is no longer in the store.",
+            fix=f"train it again: the code is {job.plan.get('code', 'in the plan')!r}.",
+        )
+    return FinetunedEmbeddingModel(record)

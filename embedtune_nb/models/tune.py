@@ -1,0 +1,133 @@
+"""From a call of ``finetune`` to a job: a new one, a running one, a stopped one carried on, or one long done."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from embedtune_nb.catalogue import BaseSpec, ensure_available
+from embedtune_nb.data.datasource import Datasource
+from embedtune_nb.data.split import Split
+from embedtune_nb.errors import AlreadyExistsError, PlanError
+from embedtune_nb.jobs.job import Job, latest_job, submit
+from embedtune_nb.models.record import ModelRecord, find_record
+from embedtune_nb.plan.plan import Plan
+from embedtune_nb.plan.resolve import resolve
+from embedtune_nb.store.home import writable_folder
+from embedtune_nb.store.job_folder import create
+from embedtune_nb.store.locks import locked
+from embedtune_nb.store.names import check_name
+
+_ALIVE = ("queued", "running", "stopping", "unknown")
+
+
+def begin(
+    spec: BaseSpec,
+    name: str,
+    data: Datasource,
+    *,
+    eval_datasource: Datasource | None,
+    loss: str | None,
+    hyperparams: dict[str, Any] | None,
+    if_exists: str,
+    executor: str,
+    resume_from_checkpoint: bool,
+    seed: int,
+) -> Job:
+    """Return the job that makes, or made, the model *name*; at most one is ever at work for a name.
+
+    Raises
+    ------
+    AlreadyExistsError
+        If the name is taken and *if_exists* is ``"error"``.
+    PlanError
+        If the settings are wrong, or contradict what stands under the name.
+    """
+    name = check_name(name)
+    if if_exists not in ("error", "open"):
+        raise PlanError(
+            f"if_exists={if_exists!r}.", expected="'error' or 'open'", fix="choose one of the two."
+        )
+    plan, split = resolve(
+        spec,
+        data,
+        name=name,
+        eval_datasource=eval_datasource,
+        loss=loss,
+        hyperparams=hyperparams,
+        seed=seed,
+        executor=executor,
+    )
+    # a lock on the name, so that two kernels that ask at once still start one job
+    with locked(writable_folder("jobs") / ".names" / f"{name.casefold()}.lock"):
+        record, job = find_record(name), latest_job(name)
+        if record is not None:
+            return _existing(record, job, plan, if_exists)
+        if job is not None and job.status in _ALIVE:
+            return _running(job, plan, if_exists)
+        if job is not None and (if_exists == "open" or resume_from_checkpoint):
+            return _carry_on(job, plan)
+        return _new(spec, plan, split, executor)
+
+
+def _existing(record: ModelRecord, job: Job | None, plan: Plan, if_exists: str) -> Job:
+    if if_exists == "error":
+        raise AlreadyExistsError(
+            f"The name {record.name!r} is taken by a model trained {record.created[:16].replace('T', ' ')} UTC.",
+            fix=f"choose another name, pass if_exists='open' to get that model, "
+            f"or FinetunedEmbeddingModel.drop({record.name!r}).",
+        )
+    _same_base(record.plan, plan)
+    changes = Plan.from_json(record.plan).diff(plan)
+    if changes:
+        warnings.warn(
+            f"Returning the existing model {record.name!r}; this call asks for something else:\n"
+            f"{_table(changes)}\nFor a new training choose another name, or drop that model first.",
+            stacklevel=4,
+        )
+    made_by_job = job if job is not None and job.id == record.job_id else None
+    return made_by_job or record.restore_job()
+
+
+def _running(job: Job, plan: Plan, if_exists: str) -> Job:
+    if if_exists == "error":
+        raise AlreadyExistsError(
+            f"Job {job.id} is making a model of this name right now.",
+            fix="pass if_exists='open' to attach to it, or stop it with Job.open(...).stop().",
+        )
+    _same_base(job.plan, plan)
+    changes = Plan.from_json(job.plan).diff(plan)
+    note = f", although this call asks for something else:\n{_table(changes)}" if changes else "."
+    warnings.warn(f"Attached to the running job {job.id}; nothing new was started{note}", stacklevel=4)
+    return job
+
+
+def _carry_on(job: Job, plan: Plan) -> Job:
+    changes = Plan.from_json(job.plan).diff(plan)
+    if changes:
+        raise PlanError(
+            f"Job {job.id} ({job.status}) cannot be carried on, because this call asks for something else:\n"
+            f"{_table(changes)}",
+            fix="use the old settings, or start afresh with if_exists='error' (the default).",
+        )
+    warnings.warn(f"Carrying on job {job.id}, which was {job.status}.", stacklevel=4)
+    return job.resume()
+
+
+def _new(spec: BaseSpec, plan: Plan, split: Split, executor: str) -> Job:
+    ensure_available(spec)
+    writable_folder("models")
+    return submit(create(plan.name, plan.to_json(), split.write), executor)
+
+
+def _same_base(theirs: dict[str, Any], plan: Plan) -> None:
+    if theirs["base"]["id"] != plan.base["id"]:
+        raise PlanError(
+            f"The name {plan.name!r} stands for a model tuned from {theirs['base']['id']}, "
+            f"this call starts from {plan.base['id']}.",
+            fix="choose another name, or drop the old model first.",
+        )
+
+
+def _table(changes: list[tuple[str, Any, Any]]) -> str:
+    return "\n".join(f"  {what}: there {mine!r}, here {theirs!r}" for what, mine, theirs in changes)
