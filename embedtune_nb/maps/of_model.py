@@ -1,0 +1,218 @@
+"""The map of a tuned model: which texts are shown, computed once by a worker, opened again for free."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from embedtune_nb.data.datasource import Datasource
+from embedtune_nb.data.split import Split
+from embedtune_nb.errors import DataError, JobStoppedError
+from embedtune_nb.jobs.job import Job, submit
+from embedtune_nb.latebound import late
+from embedtune_nb.models.coerce import to_datasource
+from embedtune_nb.models.finetuned import FinetunedEmbeddingModel
+from embedtune_nb.store.events import Event, Notice, Phase, Progress
+from embedtune_nb.store.job_folder import JobFolder, create, job_folders
+
+_POLL_SECONDS = 0.1
+_PROGRESS_SECONDS = 0.25
+
+
+def map_of_model(
+    model: FinetunedEmbeddingModel,
+    data: Any = None,
+    *,
+    limit: int = 5000,
+    neighbors: int = 15,
+    seed: int = 0,
+    executor: str = "process",
+) -> Any:
+    """Show texts as the base model and as the tuned model place them, in one picture.
+
+    A worker embeds the texts with both models and computes the aligned UMAP; the cell shows its
+    progress. The same call again opens the finished map.
+
+    Parameters
+    ----------
+    model
+        The tuned model.
+    data
+        What to show. None: the run's own data, the held-out part first.
+    limit
+        Most texts in the picture; a seeded sample is taken from more, and the map says so.
+    neighbors
+        Neighbours of each text in the full space that the map is made from.
+    seed
+        Of sample and projection.
+    executor
+        As in ``finetune``.
+
+    Returns
+    -------
+    EmbeddingMap
+        Interactive in a notebook; ``.to_frame()`` and ``.chart()`` beside it.
+    """
+    texts = _texts(model, data)
+    left_out = max(0, len(texts) - limit)
+    texts = texts.head(limit) if data is None else texts.sample(min(limit, len(texts)), random_state=seed)
+    texts = texts.reset_index(drop=True)
+    plan = {
+        "format": 1,
+        "kind": "map",
+        "name": model.name,
+        "base": model.recipe.base,
+        "model": str(model.path),
+        "neighbors": neighbors,
+        "seed": seed,
+        "left_out": left_out,
+        "executor": executor,
+    }
+    plan["fingerprint"] = _fingerprint(plan, texts, model.job.id)
+    job = _made_before(plan["fingerprint"]) or _start(plan, texts)
+    _show_progress(job)
+    return job.result()
+
+
+def run_map(folder: JobFolder, emit: Callable[[Event], None], should_stop: Callable[[], bool]) -> None:
+    """Carry out a map job: embed with both models, project, write ``map.parquet`` and ``map.json``."""
+    from embedtune_nb.encoder.encoder import Encoder
+    from embedtune_nb.encoder.load import load_folder
+    from embedtune_nb.encoder.threads import choose_threads, use_threads
+
+    plan = folder.plan()
+    texts = pd.read_parquet(folder.data / "texts.parquet")
+    use_threads(choose_threads())
+    told = {"phase": "", "at": 0.0}
+
+    def progress(phase: str, done: int, total: int) -> None:
+        if should_stop():
+            raise JobStoppedError("The map was stopped.", fix="call .map() again.")
+        now = time.monotonic()
+        if phase != told["phase"]:
+            told["phase"] = phase
+            emit(Phase(phase, total))
+        if done == total or now - told["at"] > _PROGRESS_SECONDS:
+            told["at"] = now
+            emit(Progress(done, total))
+
+    def embed(phase: str, encoder: Encoder) -> Any:
+        return encoder.embed(
+            texts["text"].tolist(), progress=lambda done, total: progress(phase, done, total)
+        )
+
+    emit(Phase("loading"))
+    before = embed("embedding with the base model", Encoder.load(plan["base"], {}))
+    after = embed("embedding with the tuned model", Encoder(load_folder(Path(plan["model"]))))
+    # numba compiles on import, so its cache must be chosen before
+    from embedtune_nb.maps.project import project
+
+    projection = project(before, after, neighbors=plan["neighbors"], seed=plan["seed"], progress=progress)
+    frame = pd.concat([texts, projection.frame], axis=1)
+    frame.to_parquet(folder.path / "map.parquet")
+    meta = {
+        **projection.meta,
+        "model": plan["name"],
+        "base": plan["base"]["id"],
+        "left_out": plan["left_out"],
+    }
+    (folder.path / "map.json").write_text(json.dumps(meta))
+    if plan["left_out"]:
+        emit(Notice(f"{plan['left_out']:,} texts are not in the picture; raise limit= to see more."))
+
+
+def result_of_job(job: Job) -> Any:
+    """Return the EmbeddingMap that a finished map job computed."""
+    path = job.folder.path
+    meta = json.loads((path / "map.json").read_text())
+    return late("embedding_map")(pd.read_parquet(path / "map.parquet"), meta)
+
+
+def _texts(model: FinetunedEmbeddingModel, data: Any) -> pd.DataFrame:
+    """Return columns text, label, role; the held-out part comes first."""
+    if data is not None:
+        return _of_source(to_datasource(data))
+    snapshot = model.job.folder.data
+    if not (snapshot.is_dir() and any(snapshot.iterdir())):
+        raise DataError(
+            f"The data that {model.name!r} was trained on is no longer kept with its job.",
+            fix="give the texts to show: model.map(data).",
+        )
+    split = Split.read(snapshot)
+    both = pd.concat([_of_source(split.verdict), _of_source(split.train)], ignore_index=True)
+    # a document that answers no held-out query is unlabelled there and labelled by the training part
+    return both.sort_values("label", key=lambda label: label.isna(), kind="stable").drop_duplicates(
+        ["text", "role"], ignore_index=True
+    )
+
+
+def _of_source(source: Datasource) -> pd.DataFrame:
+    if source.kind == "labeled":
+        examples = source.frames["examples"]
+        return pd.DataFrame({"text": examples["value"], "label": examples["label"].astype(str), "role": None})
+    if source.kind == "pairs":
+        pairs = source.frames["examples"]
+        label = pairs["group"].astype(str) if "group" in pairs else None
+        queries = pd.DataFrame({"text": pairs["anchor"], "label": label, "role": "query"})
+        documents = pd.DataFrame({"text": pairs["positive"], "label": label, "role": "document"})
+        return pd.concat([queries, documents], ignore_index=True).drop_duplicates(
+            ["text", "role"], ignore_index=True
+        )
+    queries, corpus, qrels = (source.frames[name] for name in ("queries", "corpus", "qrels"))
+    groups = queries.set_index("id")["group"].astype(str) if "group" in queries else pd.Series(dtype=str)
+    of_document = qrels.drop_duplicates("corpus_id").set_index("corpus_id")["query_id"].map(groups)
+    return pd.concat(
+        [
+            pd.DataFrame({"text": queries["text"], "label": queries["id"].map(groups), "role": "query"}),
+            pd.DataFrame(
+                {"text": corpus["text"], "label": corpus["id"].map(of_document), "role": "document"}
+            ),
+        ],
+        ignore_index=True,
+    )
+
+
+def _fingerprint(plan: dict[str, Any], texts: pd.DataFrame, job_id: str) -> str:
+    recipe = {key: plan[key] for key in ("name", "neighbors", "seed")} | {"job": job_id}
+    digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode())
+    digest.update(texts.to_json().encode())
+    return digest.hexdigest()
+
+
+def _made_before(fingerprint: str) -> Job | None:
+    for folder in reversed(job_folders()):
+        if folder.plan().get("fingerprint") == fingerprint:
+            job = Job(folder)
+            if job.status in ("queued", "running") or (
+                job.status == "done" and (folder.path / "map.parquet").is_file()
+            ):
+                return job
+    return None
+
+
+def _start(plan: dict[str, Any], texts: pd.DataFrame) -> Job:
+    folder = create(f"map-{plan['name']}"[:100], plan, lambda data: texts.to_parquet(data / "texts.parquet"))
+    return submit(folder, plan["executor"])
+
+
+def _show_progress(job: Job) -> None:
+    from tqdm.auto import tqdm
+
+    feed = job.feed()
+    feed.poll()
+    if feed.snapshot.ended:
+        return
+    with tqdm(total=1, leave=False, bar_format="{desc} {bar} {n_fmt}/{total_fmt}") as bar:
+        while not feed.snapshot.ended:
+            if feed.poll():
+                snapshot = feed.snapshot
+                bar.set_description_str(f"map: {snapshot.phase or 'starting'}", refresh=False)
+                bar.total, bar.n = max(1, snapshot.phase_total), snapshot.phase_done
+                bar.refresh()
+            time.sleep(_POLL_SECONDS)

@@ -1,0 +1,36 @@
+"""Evaluations kept in the job folder: per-query values, and a resumed run need not repeat the first."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from embedtune_nb.evaluation.evaluate import Evaluation
+
+
+def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
+    """Write *evaluation* to *folder*; it appears whole or not at all."""
+    temporary = folder.with_name(f".tmp-{folder.name}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    evaluation.per_query.to_parquet(temporary / "per_query.parquet")
+    facts = {
+        "metrics": evaluation.metrics,
+        "primary": evaluation.primary,
+        "seconds": evaluation.seconds,
+        "notes": list(evaluation.notes),
+    }
+    (temporary / "metrics.json").write_text(json.dumps(facts))
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)
+
+
+def load_evaluation(folder: Path) -> Evaluation | None:
+    """Read what :func:`save_evaluation` wrote, None if nothing was."""
+    if not folder.is_dir():
+        return None
+    facts = json.loads((folder / "metrics.json").read_text())
+    return Evaluation(per_query=pd.read_parquet(folder / "per_query.parquet"), **facts)

@@ -1,0 +1,150 @@
+"""Open a saved model in a fresh process with the plain library, and score it again.
+
+A model that was merged, moved or half-written can load without complaint and give other vectors.
+Only a process that knows nothing but the folder can tell.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embedtune_nb.data.datasource import Datasource
+from embedtune_nb.encoder.encoder import Encoder
+from embedtune_nb.errors import IntegrityError
+from embedtune_nb.evaluation.evaluate import Evaluation, evaluate
+from embedtune_nb.store.events import Event, Phase
+
+_SAMPLE = 64
+#: Unit vectors computed in other batches differ by about 1e-6 in float32; a wrong weight by far more.
+VECTOR_TOLERANCE = 1e-4
+#: Near-ties in a ranking may fall the other way within that tolerance.
+SCORE_TOLERANCE = 5e-3
+
+
+def reload_check(
+    folder: Path,
+    encoder: Encoder,
+    expected: Evaluation,
+    data: Datasource,
+    *,
+    reference: Datasource | None,
+    settings: Mapping[str, Any],
+    emit: Callable[[Event], None],
+) -> dict[str, Any]:
+    """Compare the model saved in *folder* with the one in memory.
+
+    Parameters
+    ----------
+    folder
+        An ordinary sentence-transformers folder.
+    encoder
+        The trained model.
+    expected
+        Its evaluation on *data*.
+    data, reference, settings
+        As for :func:`embedtune_nb.evaluation.evaluate.evaluate`.
+    emit
+        Takes the events.
+
+    Returns
+    -------
+    dict
+        ``largest_difference`` between vectors of a sample, ``metric``, its ``score`` after reloading.
+
+    Raises
+    ------
+    IntegrityError
+        If vectors or score disagree.
+    """
+    emit(Phase("checking"))
+    texts = data.texts()[:_SAMPLE]
+    with tempfile.TemporaryDirectory(prefix="embedtune-check-") as scratch:
+        work = Path(scratch)
+        data.write(work / "data")
+        if reference is not None:
+            reference.write(work / "reference")
+        request = {
+            "model": str(folder),
+            "settings": dict(settings),
+            "metric": expected.primary,
+            "texts": texts,
+        }
+        (work / "request.json").write_text(json.dumps(request))
+        process = subprocess.run(
+            [sys.executable, "-m", "embedtune_nb.training.reload_check", str(work)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "HF_HUB_OFFLINE": "1"},
+            check=False,
+        )
+        if process.returncode != 0:
+            raise IntegrityError(
+                f"The saved model does not open in a fresh process:\n{process.stderr.strip()[-2000:]}",
+                fix="see the log of the job; nothing was published.",
+            )
+        answer = json.loads((work / "answer.json").read_text())
+        vectors = np.load(work / "vectors.npy")
+    difference = float(np.abs(vectors - encoder.embed(texts)).max())
+    score, before = answer["score"], expected.metrics[expected.primary]
+    if difference > VECTOR_TOLERANCE or abs(score - before) > SCORE_TOLERANCE:
+        raise IntegrityError(
+            f"The saved model differs from the trained one: vectors by up to {difference:.2e}, "
+            f"{expected.primary} {score:.4f} instead of {before:.4f}.",
+            expected=f"vectors within {VECTOR_TOLERANCE:g}, score within {SCORE_TOLERANCE:g}",
+            fix="report this with the model's name and versions; nothing was published.",
+        )
+    return {"largest_difference": difference, "metric": expected.primary, "score": score}
+
+
+class PlainModel:
+    """The library's own loading and encoding, behind the one method that an evaluation calls."""
+
+    def __init__(self, folder: str) -> None:
+        from sentence_transformers import SentenceTransformer
+
+        self._model = SentenceTransformer(folder, local_files_only=True)
+
+    def embed(
+        self,
+        texts: Sequence[str],
+        *,
+        role: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> np.ndarray:
+        """Embed *texts*, float32 of unit length, (texts, dimension)."""
+        encode = {
+            "query": self._model.encode_query,
+            "document": self._model.encode_document,
+            None: self._model.encode,
+        }[role]
+        return np.asarray(
+            encode(list(texts), normalize_embeddings=True, show_progress_bar=False), dtype=np.float32
+        )
+
+
+def main(work: Path) -> None:
+    """Answer the request in *work*; this runs in the fresh process."""
+    request = json.loads((work / "request.json").read_text())
+    model = PlainModel(request["model"])
+    reference = work / "reference"
+    evaluation = evaluate(
+        model,
+        Datasource.read(work / "data"),
+        reference=Datasource.read(reference) if reference.is_dir() else None,
+        settings=request["settings"],
+    )
+    np.save(work / "vectors.npy", model.embed(request["texts"]))
+    (work / "answer.json").write_text(json.dumps({"score": evaluation.metrics[request["metric"]]}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
