@@ -1,0 +1,87 @@
+"""Sentences worth reading before a run. Advice never stops one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from embedtune_nb.catalogue import BaseSpec
+from embedtune_nb.data.kinds import LABELED
+from embedtune_nb.plan.choices import Choices
+
+_SMALL_DATA = 100
+_SMALL_BATCH = 32
+_MUCH_CUT = 0.05
+_IMBALANCE = 10
+_HIGH_RATE = 1e-3
+
+
+def advise(choices: Choices, base: BaseSpec, split: Any, *, rows: int, truncated: float | None) -> list[str]:
+    """Return what a careful colleague would say about this plan, most important first."""
+    sentences = [*_about_data(choices, split, rows), *_about_settings(choices, base, truncated)]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _about_data(choices: Choices, split: Any, rows: int) -> list[str]:
+    found = []
+    if rows < _SMALL_DATA:
+        found.append(
+            f"Only {rows} training rows: the gain will be small or uncertain. "
+            "A base model off the shelf may serve as well."
+        )
+    found += split.report.get("advice", [])
+    if split.train.kind == LABELED:
+        found += _about_labels(choices, split)
+    return found
+
+
+def _about_labels(choices: Choices, split: Any) -> list[str]:
+    found = []
+    counts = split.train.frames["examples"]["label"].value_counts()
+    single = int((counts == 1).sum())
+    if single and choices.loss == "contrastive":
+        found.append(
+            f"{single} of {len(counts)} classes have one training row: it has no positive to learn from."
+        )
+    if counts.max() >= _IMBALANCE * counts.min():
+        found.append(
+            f"Classes differ much in size ({counts.max():,} rows of {counts.idxmax()!r}, "
+            f"{counts.min():,} of {counts.idxmin()!r}): read f1_macro beside accuracy."
+        )
+    unseen = set(split.verdict.frames["examples"]["label"]) - set(counts.index)
+    if unseen:
+        some = ", ".join(repr(label) for label in sorted(unseen, key=str)[:3])
+        found.append(
+            f"{len(unseen)} labels of the evaluation data never occur in training ({some}"
+            f"{', ...' if len(unseen) > 3 else ''}): they count as wrong."
+        )
+    if choices.loss == "prediction":
+        found.append('If nearest neighbours or search are the goal, try loss="contrastive" next.')
+    return found
+
+
+def _about_settings(choices: Choices, base: BaseSpec, truncated: float | None) -> list[str]:
+    found = []
+    if truncated and truncated > _MUCH_CUT:
+        found.append(
+            f"{truncated:.0%} of the training texts are cut at {choices['max_seq_length']} tokens. "
+            "A larger max_seq_length keeps more; cost grows faster than length."
+        )
+    if choices.loss == "contrastive" and choices["batch_size"] < _SMALL_BATCH:
+        found.append(
+            f"A batch of {choices['batch_size']} gives each row only {choices['batch_size'] - 1} negatives; "
+            "contrastive learns better from more."
+        )
+    if choices["learning_rate"] > _HIGH_RATE and base.architecture == "transformer":
+        found.append(
+            f"learning_rate={choices['learning_rate']:g} is high for an encoder; 1e-5 to 1e-4 is usual."
+        )
+    if choices["warmup"] >= choices["steps_total"]:
+        found.append(
+            f"warmup ({choices['warmup']} steps) is as long as the run ({choices['steps_total']} steps): "
+            "the learning rate never reaches its peak."
+        )
+    if choices["instruction"] is not None and not base.instructions:
+        found.append(
+            f"{base.id} was not trained with instructions; whether one helps is for the verdict to say."
+        )
+    return found

@@ -1,0 +1,93 @@
+"""Data that cannot be trained on is refused before a job starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from embedtune_nb.data.kinds import LABELED
+from embedtune_nb.errors import DataError, NotYetError, PlanError
+from embedtune_nb.plan.losses import Loss
+
+
+def check_data(data: Any, eval_datasource: Any) -> tuple[Any, Any]:
+    """Return both as Datasources, or refuse what no loss can train on.
+
+    Raises
+    ------
+    DataError
+        For something that is no Datasource, too few rows, one class, or evaluation data of another kind.
+    NotYetError
+        For several objectives in one run.
+    """
+    if isinstance(data, (list, tuple)) and data and all(isinstance(part, tuple) for part in data):
+        raise NotYetError(
+            "Several objectives in one run are not part of this version yet.",
+            expected="one Datasource",
+            fix="train one after the other: a tuned model can be the base of the next run.",
+        )
+    data = _as_datasource(data, "data")
+    if len(data) < 2:
+        raise DataError(
+            f"The data has {len(data)} usable rows.",
+            expected="at least 2, and some to hold out",
+            fix="bring more rows; data.dropped tells which rows were left out and why.",
+        )
+    if data.kind == LABELED:
+        _check_classes(data.frames["examples"]["label"].unique(), "The data")
+    if eval_datasource is None:
+        return data, None
+    eval_datasource = _as_datasource(eval_datasource, "eval_datasource")
+    if eval_datasource.kind != data.kind:
+        raise DataError(
+            f"The training data is of kind {data.kind!r}, eval_datasource of kind {eval_datasource.kind!r}.",
+            expected=f"eval_datasource of kind {data.kind!r}",
+            fix=f"build it with kind={data.kind!r}, or leave it out to have a part held out.",
+        )
+    return data, eval_datasource
+
+
+def check_training_part(loss: Loss, parts: Any, rows: int) -> None:
+    """Refuse a split whose training part cannot teach *loss* anything.
+
+    Raises
+    ------
+    PlanError
+        If rows or classes are too few; the message counts them.
+    """
+    if rows < 2:
+        raise PlanError(
+            f"After holding out the verdict, {rows} rows are left to train on.",
+            expected=f"at least 2 for loss={loss.name!r}",
+            fix="bring more rows, or pass eval_datasource so that none is held out.",
+        )
+    if parts.train.kind != LABELED:
+        return
+    counts = parts.train.frames["examples"]["label"].value_counts()
+    _check_classes(counts.index, "The training part")
+    if loss.name == "contrastive" and counts.max() < 2:
+        raise PlanError(
+            f"loss='contrastive' needs classes with 2 or more training rows; all {len(counts)} have one.",
+            expected="two texts of one class, to be drawn together",
+            fix="bring more rows of each class, or take loss='prediction'.",
+        )
+
+
+def _check_classes(labels: Any, where: str) -> None:
+    if len(labels) < 2:
+        only = f": {labels[0]!r}" if len(labels) else ""
+        raise DataError(
+            f"{where} has {len(labels)} class{'' if len(labels) == 1 else 'es'}{only}.",
+            expected="at least two classes, else there is nothing to tell apart",
+            fix="check that the right column is the label, or add rows of another class.",
+        )
+
+
+def _as_datasource(data: Any, what: str) -> Any:
+    convert = getattr(data, "to_datasource", None)
+    if convert is None:
+        raise DataError(
+            f"{what} is a {type(data).__name__}.",
+            expected="a Datasource, or something with to_datasource()",
+            fix="read it with Datasource.from_pandas, from_list, from_csv, from_jsonl or from_parquet.",
+        )
+    return convert()

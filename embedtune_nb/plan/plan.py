@@ -1,0 +1,185 @@
+"""A plan: every setting of one job, resolved and frozen, with who chose it and why."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+from embedtune_nb.errors import PlanError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = 1
+SettingSource = Literal["user", "default", "inferred", "measured"]
+# They follow from the machine or change nothing but the display, so two plans that differ only
+# here give the same model.
+_NOT_RECIPE = {"logging_steps"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting.
+
+    Attributes
+    ----------
+    value
+        A value that JSON can carry.
+    source
+        ``user`` (asked for), ``default`` (fixed), ``inferred`` (from data, model or other settings) or
+        ``measured`` (found by the worker).
+    reason
+        Why this value, in a few words.
+    """
+
+    value: Any
+    source: SettingSource
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the setting as a dict that JSON can carry."""
+        return {"value": self.value, "source": self.source, "reason": self.reason}
+
+
+@dataclass(frozen=True, repr=False)
+class Plan:
+    """All that a worker needs to know, beside the data itself.
+
+    Attributes
+    ----------
+    name
+        Name the tuned model will have.
+    base
+        Facts of the base model (see :class:`embedtune_nb.catalogue.BaseSpec`).
+    data
+        Kind, name, rows, fingerprint, roles and dropped rows of the training data, the report of the
+        split, and how long its texts are in tokens.
+    settings
+        Every setting by name.
+    estimate
+        ``seconds_low``, ``seconds_high``, ``peak_memory_bytes`` (None where unknown) and ``reason``.
+    executor
+        Where the job runs: ``"process"`` or ``"thread"``.
+    advice
+        Sentences worth reading before the start. Advice never stops a run.
+    code
+        The Python cell that repeats the call.
+    kind
+        Kind of job.
+    """
+
+    name: str
+    base: Mapping[str, Any]
+    data: Mapping[str, Any]
+    settings: Mapping[str, Setting]
+    estimate: Mapping[str, Any]
+    executor: str
+    advice: tuple[str, ...] = ()
+    code: str = ""
+    kind: str = field(default="finetune")
+
+    def __post_init__(self) -> None:
+        for attribute in ("base", "data", "settings", "estimate"):
+            object.__setattr__(self, attribute, MappingProxyType(dict(getattr(self, attribute))))
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the value of one setting."""
+        if name not in self.settings:
+            raise PlanError(
+                f"The plan has no setting {name!r}.",
+                expected=f"one of {', '.join(self.settings)}",
+                fix=f"{did_you_mean(name, self.settings)}Correct the name.",
+            )
+        return self.settings[name].value
+
+    @property
+    def recipe_fingerprint(self) -> str:
+        """Return a hash of all that decides the outcome: base model, data, split and settings.
+
+        Two plans have the same fingerprint exactly if :meth:`diff` finds nothing.
+        """
+        content = json.dumps(self._recipe(), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def diff(self, other: Plan) -> list[tuple[str, Any, Any]]:
+        """Return what differs as ``(what, here, there)``; empty if both would train the same model."""
+        mine, theirs = self._recipe(), other._recipe()
+        return [
+            (what, mine.get(what), theirs.get(what))
+            for what in dict.fromkeys([*mine, *theirs])
+            if mine.get(what) != theirs.get(what)
+        ]
+
+    def _recipe(self) -> dict[str, Any]:
+        split = self.data.get("split") or {}
+        return {
+            "base model": self.base.get("hub_id") or self.base.get("id"),
+            "kind of data": self.data.get("kind"),
+            "data": self.data.get("fingerprint"),
+            "evaluation data": split.get("eval_fingerprint"),
+            **{name: s.value for name, s in self.settings.items() if name not in _NOT_RECIPE},
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the settings as a DataFrame: setting, value, source, reason; one row each."""
+        import pandas as pd
+
+        rows = [(name, s.value, s.source, s.reason) for name, s in self.settings.items()]
+        return pd.DataFrame(rows, columns=["setting", "value", "source", "reason"]).astype({"value": object})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the whole plan as a dict that JSON can carry."""
+        return {
+            "format": FORMAT,
+            "kind": self.kind,
+            "name": self.name,
+            "base": dict(self.base),
+            "data": dict(self.data),
+            "settings": {name: setting.to_json() for name, setting in self.settings.items()},
+            "estimate": dict(self.estimate),
+            "executor": self.executor,
+            "advice": list(self.advice),
+            "code": self.code,
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any] | str) -> Plan:
+        """Return the plan that :meth:`to_json` described, given as that dict or as JSON text.
+
+        Raises
+        ------
+        PlanError
+            If it was written in another format.
+        """
+        facts = json.loads(content) if isinstance(content, str) else content
+        if facts.get("format") != FORMAT:
+            raise PlanError(
+                f"The plan has format {facts.get('format')!r}.",
+                expected=f"format {FORMAT}",
+                fix="open it with the version of embedtune_nb that wrote it.",
+            )
+        return cls(
+            name=facts["name"],
+            base=facts["base"],
+            data=facts["data"],
+            settings={name: Setting(**setting) for name, setting in facts["settings"].items()},
+            estimate=facts["estimate"],
+            executor=facts["executor"],
+            advice=tuple(facts["advice"]),
+            code=facts["code"],
+            kind=facts["kind"],
+        )
+
+    def __repr__(self) -> str:
+        from embedtune_nb.plan.table import plan_as_text
+
+        return plan_as_text(self)
+
+    def _repr_html_(self) -> str:
+        from embedtune_nb.plan.table import plan_as_html
+
+        return plan_as_html(self)

@@ -1,0 +1,202 @@
+"""Resolving: from a base model, data and a few wishes to a complete plan and the split it rests on."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+from embedtune_nb.catalogue import BaseSpec, ensure_available
+from embedtune_nb.data.kinds import LABELED
+from embedtune_nb.data.split import Split, split
+from embedtune_nb.errors import NotYetError, PlanError, did_you_mean
+from embedtune_nb.plan.advice import advise
+from embedtune_nb.plan.checks import check_data, check_training_part
+from embedtune_nb.plan.choices import Choices
+from embedtune_nb.plan.code import finetune_cell
+from embedtune_nb.plan.estimate import Workload, estimate
+from embedtune_nb.plan.hyperparams import check_hyperparams
+from embedtune_nb.plan.losses import check_loss
+from embedtune_nb.plan.machine import this_machine
+from embedtune_nb.plan.plan import Plan, Setting
+from embedtune_nb.plan.schedule import choose_evaluation, choose_steps
+from embedtune_nb.plan.texts import TrainingTexts, choose_length, read_training_texts
+from embedtune_nb.store.names import check_name
+
+SEED = 42
+EXECUTORS = ("process", "thread")
+_LATER_EXECUTORS = ("torchrun", "ray")
+
+
+def resolve(
+    base: BaseSpec,
+    data: Any,
+    *,
+    name: str,
+    eval_datasource: Any = None,
+    loss: str | None = None,
+    hyperparams: Mapping[str, Any] | None = None,
+    seed: int = SEED,
+    executor: str = "process",
+    trial_count: int = 1,
+) -> tuple[Plan, Split]:
+    """Settle every setting of a fine-tuning run. Loads no torch and starts nothing.
+
+    Parameters
+    ----------
+    base
+        The model to start from.
+    data
+        A Datasource, or anything with ``to_datasource()``.
+    name
+        Name of the model to be made.
+    eval_datasource
+        The data of the verdict, of the same kind as *data*; None holds a part of *data* out.
+    loss
+        None: ``"prediction"`` for labels, ``"contrastive"`` for pairs and retrieval.
+    hyperparams
+        What should differ from the defaults; see ``HYPERPARAMS``.
+    seed
+        Of the split, shuffling, initial weights and the verdict.
+    executor
+        ``"process"`` or ``"thread"``.
+    trial_count
+        1; sweeps are not part of this version.
+
+    Returns
+    -------
+    (Plan, Split)
+        What the worker will do, and the parts of the data it will do it with.
+
+    Raises
+    ------
+    EmbedtuneError
+        Everything that would make the run fail later: a name, a setting, data that does not fit the
+        loss, a base model that cannot be had.
+    """
+    name = check_name(name)
+    _check_executor(executor)
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**32:
+        raise PlanError(f"seed is {seed!r}.", expected="a whole number from 0", fix="give such a number.")
+    data, eval_datasource = check_data(data, eval_datasource)
+    objective, loss_source, loss_reason = check_loss(data.kind, loss)
+    given = check_hyperparams(hyperparams, loss=objective.name, trial_count=trial_count)
+    ensure_available(base)
+
+    choices = Choices(given, objective.name)
+    choices.settings["loss"] = Setting(objective.name, loss_source, loss_reason)
+    selection = choose_evaluation(choices, data.kind)
+    parts = split(data, seed=int(seed), selection=selection, eval_datasource=eval_datasource)
+    texts = read_training_texts(base, parts.train)
+    check_training_part(objective, parts, texts.rows)
+    choose_steps(choices, texts.rows)
+    truncated = choose_length(choices, base, texts.profile)
+    choices.take(
+        "learning_rate", "head_learning_rate", "learning_rate_scheduler", "weight_decay", "loss_scale"
+    )
+    choices.take("normalize_embeddings", "instruction", "bf16")
+    _choose_neighbors(choices, data.kind, texts.rows)
+    seed_source = "default" if seed == SEED else "user"
+    choices.settings["seed"] = Setting(int(seed), seed_source, "of split, shuffling, new weights and verdict")
+
+    plan = Plan(
+        name=name,
+        base=base.to_dict(),
+        data=_describe(data, eval_datasource, parts, texts, truncated),
+        settings=choices.settings,
+        estimate=estimate(base, _workload(choices, parts, texts), this_machine()),
+        executor=executor,
+        advice=tuple(advise(choices, base, parts, rows=texts.rows, truncated=truncated)),
+        code=finetune_cell(
+            base,
+            name,
+            description=f"{data.name or data.kind}: {len(data):,} {data.kind} rows",
+            has_eval=eval_datasource is not None,
+            loss=loss,
+            given=given,
+            seed=int(seed),
+            executor=executor,
+        ),
+    )
+    return plan, parts
+
+
+def _check_executor(executor: str) -> None:
+    if executor in _LATER_EXECUTORS:
+        raise NotYetError(
+            f"The executor {executor!r} is not part of this version yet.",
+            expected=" or ".join(repr(known) for known in EXECUTORS),
+            fix="leave executor out: 'process' survives a kernel restart.",
+        )
+    if executor not in EXECUTORS:
+        raise PlanError(
+            f"There is no executor {executor!r}.",
+            expected=" or ".join(repr(known) for known in EXECUTORS),
+            fix=f"{did_you_mean(str(executor), EXECUTORS)}Leave executor out for 'process'.",
+        )
+
+
+def _choose_neighbors(choices: Choices, kind: str, rows: int) -> None:
+    if kind != LABELED:
+        _refuse_neighbor_settings(choices, kind)
+        return
+    choices.take("neighbor_count", "neighbor_eval_count", "neighbor_eval_pool_subsample")
+    if choices["neighbor_count"] > rows:
+        choices.overrule("neighbor_count", rows, f"there are only {rows} training rows to ask")
+
+
+def _refuse_neighbor_settings(choices: Choices, kind: str) -> None:
+    for key in ("neighbor_count", "neighbor_eval_count", "neighbor_eval_pool_subsample"):
+        if key in choices.given:
+            raise PlanError(
+                f"{key} has no effect on {kind} data: it has no labels to vote on.",
+                fix=f"leave {key} out.",
+            )
+        choices.settings[key] = Setting(None, "default", f"not used: {kind} data has no labels to vote on")
+
+
+def _describe(
+    data: Any, evaluation: Any, parts: Split, texts: TrainingTexts, truncated: float | None
+) -> dict[str, Any]:
+    report = dict(parts.report)
+    report.setdefault("eval_fingerprint", None if evaluation is None else evaluation.fingerprint)
+    return {
+        "kind": data.kind,
+        "name": data.name,
+        "rows": len(data),
+        "training_rows": texts.rows,
+        "fingerprint": data.fingerprint,
+        "roles": {role: {"column": str(c.column), "reason": c.reason} for role, c in data.roles.items()},
+        "dropped": [{"count": int(drop.count), "reason": drop.reason} for drop in data.dropped],
+        "split": report,
+        "truncated_share": truncated,
+        "token_percentiles": texts.profile.percentiles,
+    }
+
+
+def _workload(choices: Choices, parts: Split, texts: TrainingTexts) -> Workload:
+    mean_characters = max(texts.characters / (texts.rows * texts.texts_per_row), 1.0)
+    # The verdict is taken before and after; labels are searched among the training texts.
+    passes = 2 * _characters(parts.verdict)
+    if parts.train.kind == LABELED:
+        passes += 2 * _characters(parts.train)
+    if parts.selection is not None:
+        times = _evaluations(choices)
+        passes += times * _characters(parts.selection)
+        if choices["eval_method"] == "neighbor":
+            passes += times * _characters(parts.train)
+    return Workload(
+        steps=choices["steps_total"],
+        texts_per_step=choices["batch_size"] * texts.texts_per_row,
+        mean_tokens=texts.mean_tokens(choices["max_seq_length"]),
+        eval_texts=passes / mean_characters,
+    )
+
+
+def _evaluations(choices: Choices) -> int:
+    every = choices["eval_steps"]
+    return choices["epochs"] if every == "epoch" else max(choices["steps_total"] // every, 1)
+
+
+def _characters(part: Any) -> int:
+    return sum(len(text) for text in part.texts())

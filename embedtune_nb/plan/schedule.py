@@ -1,0 +1,134 @@
+"""When to evaluate, when to stop, how many epochs, steps and warmup steps."""
+
+from __future__ import annotations
+
+import math
+
+from embedtune_nb.data.kinds import LABELED
+from embedtune_nb.errors import PlanError
+from embedtune_nb.plan.choices import ASKED, Choices
+from embedtune_nb.plan.hyperparams import PATIENCE
+from embedtune_nb.plan.plan import Setting
+
+EVAL_STEPS = 50
+# The head's accuracy and the loss cost one pass over the selection part; the other two embed
+# what is searched as well.
+_FAST_METHODS = ("head", "loss")
+_METHOD_REASON = {
+    "head": "the head answers at once, so it can be asked often",
+    "neighbor": "nearest neighbours are what this loss trains for",
+    "retrieval": "search quality is what this data is about",
+}
+# At least this many points on the loss curve, so that a notebook shows something from the start.
+_CURVE_POINTS = 200
+
+
+def eval_methods(kind: str, loss: str) -> tuple[str, ...]:
+    """Return the evaluation methods that make sense, the default first."""
+    if kind != LABELED:
+        return ("retrieval", "loss")
+    return ("head", "neighbor", "loss") if loss == "prediction" else ("neighbor", "loss")
+
+
+def choose_evaluation(choices: Choices, kind: str) -> bool:
+    """Settle metric, evaluation, early stopping and epochs; return whether a selection part is needed.
+
+    A single ``prediction`` run evaluates with its head, stops early with patience 2 and has 3 epochs;
+    other single runs have 1 epoch, or 3 with early stopping.
+    """
+    choices.settings["metric"] = _metric(kind)
+    methods = eval_methods(kind, choices.loss)
+    choices.default("eval_method", methods[0], _METHOD_REASON[methods[0]])
+    if choices["eval_method"] not in methods:
+        raise PlanError(
+            f"eval_method={choices['eval_method']!r} does not fit {kind} data with loss={choices.loss!r}.",
+            expected=" or ".join(repr(method) for method in methods),
+            fix="choose one of these, or leave eval_method out.",
+        )
+    _choose_stopping(choices)
+    patience = choices["early_stopping"]
+    if patience:
+        choices.default("epochs", 3, "early stopping ends the run when it has learnt enough")
+    else:
+        choices.default("epochs", 1, "one pass teaches most; more passes need watching")
+    return choices["eval_steps"] not in ("end", "off")
+
+
+def _metric(kind: str) -> Setting:
+    if kind == LABELED:
+        return Setting("accuracy", "default", "share of held-out texts whose nearest neighbours vote right")
+    return Setting("ndcg@10", "default", "rewards the right documents near the top of the first ten")
+
+
+def _choose_stopping(choices: Choices) -> None:
+    method = choices["eval_method"]
+    wanted = choices.given.get("eval_steps")
+    fast = method in _FAST_METHODS
+    if wanted in ("end", "off"):
+        if choices.given.get("early_stopping"):
+            raise PlanError(
+                f"early_stopping needs evaluations during training, but eval_steps is {wanted!r}.",
+                expected="eval_steps as a whole number or 'epoch'",
+                fix="leave one of the two out.",
+            )
+        choices.default("early_stopping", 0, f"off: eval_steps={wanted!r} leaves nothing to watch")
+    elif fast:
+        choices.default("early_stopping", PATIENCE, f"on by itself, because eval_method={method!r} is quick")
+    else:
+        choices.default("early_stopping", 0, f"off: eval_method={method!r} embeds what it searches each time")
+    patience = choices["early_stopping"]
+    if patience and "early_stopping" in choices.given:
+        choices.settings["early_stopping"] = Setting(
+            patience, "user", f"stop after {patience} evaluations without a gain"
+        )
+    choices.take("early_stopping_threshold")
+    if fast:
+        choices.default("eval_steps", EVAL_STEPS, f"eval_method={method!r} is quick")
+    elif patience:
+        choices.default("eval_steps", "epoch", "early stopping watches every epoch")
+    else:
+        choices.default("eval_steps", "end", f"eval_method={method!r} takes time, and nothing waits for it")
+
+
+def choose_steps(choices: Choices, rows: int) -> None:
+    """Settle batch size, steps, warmup and logging for *rows* training rows."""
+    choices.take("batch_size")
+    wanted = choices["batch_size"]
+    if rows < wanted:
+        who = "you asked for" if "batch_size" in choices.given else "the default is"
+        choices.overrule("batch_size", rows, f"{who} {wanted}, but there are only {rows} training rows")
+    batch = choices["batch_size"]
+    per_epoch = math.ceil(rows / batch)
+    choices.overrule("steps_per_epoch", per_epoch, f"{rows:,} training rows in batches of {batch}")
+    choices.take("max_steps")
+    epochs, limit = choices["epochs"], choices["max_steps"]
+    if limit is None:
+        total = epochs * per_epoch
+        choices.overrule("steps_total", total, f"{_count(epochs, 'epoch')} of {_count(per_epoch, 'step')}")
+    else:
+        total = limit
+        choices.overrule("steps_total", limit, "max_steps decides, not epochs")
+        asked = f" (you asked for {epochs})" if "epochs" in choices.given else ""
+        choices.overrule("epochs", math.ceil(limit / per_epoch), f"what max_steps={limit} amounts to{asked}")
+    if choices["eval_steps"] == EVAL_STEPS and "eval_steps" not in choices.given and per_epoch < EVAL_STEPS:
+        reason = f"an epoch has only {_count(per_epoch, 'step')}, fewer than the usual {EVAL_STEPS}"
+        choices.overrule("eval_steps", "epoch", reason)
+    _choose_warmup(choices, total)
+    points = max(1, total // _CURVE_POINTS)
+    choices.infer("logging_steps", points, f"about {math.ceil(total / points)} points on the loss curve")
+
+
+def _choose_warmup(choices: Choices, total: int) -> None:
+    choices.take("warmup")
+    setting = choices.settings["warmup"]
+    if isinstance(setting.value, int):
+        choices.settings["warmup"] = Setting(setting.value, setting.source, f"{ASKED}, in steps")
+        return
+    # The tiny addition keeps 0.1 x 30 from becoming 2 by binary rounding.
+    steps = math.floor(setting.value * total + 1e-9)
+    reason = f"{setting.value:.3g} of {_count(total, 'step')}, rounded down"
+    choices.settings["warmup"] = Setting(steps, setting.source, reason)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")

@@ -1,0 +1,104 @@
+"""How long the training texts are, and at how many tokens to cut them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from embedtune_nb.catalogue import BaseSpec, tokenizer_file
+from embedtune_nb.data.kinds import LABELED
+from embedtune_nb.data.lengths import LengthProfile, profile_lengths
+from embedtune_nb.errors import PlanError
+from embedtune_nb.plan.choices import Choices
+
+# What an encoder without any declared limit is given: the length most were trained at.
+_UNDECLARED_LIMIT = 512
+# The least length worth training at: two special tokens and a little text.
+_LEAST_LENGTH = 4
+
+
+@dataclass(frozen=True)
+class TrainingTexts:
+    """The texts the loss will read.
+
+    Attributes
+    ----------
+    rows
+        Training rows; a row of a pair holds two texts.
+    texts_per_row
+        1 for labels, 2 for pairs and retrieval.
+    characters
+        Characters of all texts together.
+    profile
+        Their lengths in tokens.
+    """
+
+    rows: int
+    texts_per_row: int
+    characters: int
+    profile: LengthProfile
+
+    def mean_tokens(self, max_length: int | None) -> float:
+        """Return the mean tokens of a text cut at *max_length*."""
+        lengths = self.profile.lengths
+        return float((lengths if max_length is None else lengths.clip(max=max_length)).mean())
+
+
+def read_training_texts(base: BaseSpec, train: Any) -> TrainingTexts:
+    """Count the tokens of the training part with the tokenizer of *base*."""
+    if train.kind == LABELED:
+        by_role = {"value": train.frames["examples"]["value"].tolist()}
+    else:
+        pairs = train.training_pairs()
+        by_role = {"anchor": pairs["anchor"].tolist(), "positive": pairs["positive"].tolist()}
+    return TrainingTexts(
+        rows=len(next(iter(by_role.values()))),
+        texts_per_row=len(by_role),
+        characters=sum(len(text) for texts in by_role.values() for text in texts),
+        profile=profile_lengths(by_role, tokenizer_file(base)),
+    )
+
+
+def choose_length(choices: Choices, base: BaseSpec, profile: LengthProfile) -> float | None:
+    """Settle ``max_seq_length`` and ``truncation_side``; return the share of texts that get cut.
+
+    A percentile becomes the number of tokens that so many training texts fit into, never more than
+    the model reads. Static models cut nothing.
+
+    Raises
+    ------
+    PlanError
+        If a length is given for a static model.
+    """
+    choices.take("truncation_side")
+    if base.architecture == "static":
+        if "max_seq_length" in choices.given:
+            raise PlanError(
+                f"max_seq_length has no effect on {base.id}: it averages the vectors of all tokens.",
+                fix="leave max_seq_length out.",
+            )
+        choices.overrule("max_seq_length", None, "no limit: the model averages the vectors of all tokens")
+        return 0.0
+    choices.take("max_seq_length")
+    wanted, source = choices["max_seq_length"], choices.settings["max_seq_length"].source
+    limit = base.max_length or _UNDECLARED_LIMIT
+    if isinstance(wanted, str):
+        length, how = profile.percentiles[wanted], _percentile_reason(wanted, profile)
+    else:
+        length, how = wanted, "you asked for it"
+    if length > limit:
+        asked = f"{wanted} would be {length}" if isinstance(wanted, str) else f"you asked for {wanted}"
+        what = f"all that {base.id} reads" if base.max_length else "taken, as the model declares no limit"
+        choices.overrule("max_seq_length", limit, f"{limit} tokens are {what}; {asked}")
+    elif isinstance(wanted, str):
+        asked = f"{wanted}, as you asked: " if source == "user" else ""
+        choices.overrule("max_seq_length", max(length, _LEAST_LENGTH), f"{asked}{how}")
+    return profile.truncated_share(choices["max_seq_length"])
+
+
+def _percentile_reason(mark: str, profile: LengthProfile) -> str:
+    share = "all" if mark == "max" else f"{mark[1:]} %"
+    counted = f" (a sample of {len(profile.lengths):,})" if profile.sampled else ""
+    estimated = "; estimated, the model has no tokenizer.json" if profile.estimated else ""
+    longest = profile.percentiles["max"]
+    return f"covers {share} of the training texts{counted}, the longest has {longest:,} tokens{estimated}"
