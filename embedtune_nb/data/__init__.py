@@ -1,0 +1,1 @@
+"""Examples with roles: reading, cleaning, describing and splitting them. Never imports torch."""

@@ -1,0 +1,163 @@
+"""Files to tables. Whatever is wrong with a file is told with its line and a way to mend it."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from embedtune_nb.errors import DataError, did_you_mean
+
+
+def read_csv(path: str | Path, *, separator: str = ",", encoding: str = "utf-8") -> pd.DataFrame:
+    """Read a CSV file with a header line. Only empty fields count as missing: "NA" and "null" are texts.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, empty, not in *encoding*, or has a line with too many or too few fields.
+    """
+    path = existing_file(path)
+    text = _decoded(path, encoding)
+    if not text.strip():
+        raise DataError(f"{path} is empty.", expected="a header line and rows below it")
+    _refuse_ragged_lines(path, text, separator)
+    frame = pd.read_csv(
+        io.StringIO(text),
+        sep=separator,
+        keep_default_na=False,
+        na_values=[""],
+        low_memory=False,
+        index_col=False,
+    )
+    if len(frame.columns) == 1:
+        header = str(frame.columns[0])
+        other = next((mark for mark in ("\t", ";", "|", ",") if mark != separator and mark in header), None)
+        if other is not None:
+            raise DataError(
+                f"{path} has a single column, {header!r}.",
+                expected=f"fields separated by {separator!r}",
+                fix=f"its fields look separated by {other!r}: pass separator={other!r}.",
+            )
+    return frame
+
+
+def read_jsonl(path: str | Path, *, encoding: str = "utf-8") -> pd.DataFrame:
+    """Read a file with one JSON object a line. Blank lines are skipped.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, empty, not in *encoding*, or has a line that is no JSON object.
+    """
+    path = existing_file(path)
+    rows = []
+    for number, line in enumerate(_decoded(path, encoding).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as cause:
+            whole = " The file looks like one JSON array." if not rows and line.lstrip()[0] == "[" else ""
+            raise DataError(
+                f"{path}, line {number} is no JSON: {cause}.{whole}",
+                expected="one JSON object on each line",
+                fix="load an array with json.load and pass it to Datasource.from_list."
+                if whole
+                else "mend or remove that line.",
+            ) from cause
+        if not isinstance(row, dict):
+            raise DataError(
+                f"{path}, line {number} holds a JSON {type(row).__name__}, not an object.",
+                expected='one JSON object on each line, such as {"text": "...", "label": "..."}',
+                fix="if the file is one JSON array, load it with json.load and pass it to Datasource.from_list.",
+            )
+        rows.append(row)
+    if not rows:
+        raise DataError(f"{path} is empty.", expected="one JSON object on each line")
+    return pd.DataFrame(rows)
+
+
+def read_parquet(path: str | Path) -> pd.DataFrame:
+    """Read a Parquet file.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or no Parquet file.
+    """
+    path = existing_file(path)
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as cause:
+        raise DataError(
+            f"{path} cannot be read as Parquet: {cause}.",
+            expected="a Parquet file",
+            fix="use from_csv or from_jsonl if it is one of these, or write it again.",
+        ) from cause
+
+
+def existing_file(path: str | Path) -> Path:
+    """Return *path* as a :class:`~pathlib.Path`, or raise naming the nearest file beside it."""
+    path = Path(path).expanduser()
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise DataError(f"{path} is a folder.", expected="a file", fix="name a file inside it.")
+    beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    where = "" if path.parent.is_dir() else f" The folder {path.parent} does not exist either."
+    raise DataError(
+        f"There is no file {path}.{where}",
+        expected="an existing file",
+        fix=did_you_mean(path.name, beside)
+        + "Check the path; a relative one counts from the notebook's folder.",
+    )
+
+
+def _decoded(path: Path, encoding: str) -> str:
+    raw = path.read_bytes()
+    if raw[:2] == b"\x1f\x8b":
+        raw = gzip.decompress(raw)
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encoding = "utf-16"
+    elif encoding.casefold().replace("_", "-") in ("utf-8", "utf8"):
+        encoding = "utf-8-sig"
+    try:
+        return raw.decode(encoding).replace("\r\n", "\n")
+    except LookupError as cause:
+        raise DataError(
+            f"There is no encoding {encoding!r}.", fix="pass a known one, such as encoding='utf-8'."
+        ) from cause
+    except UnicodeDecodeError as cause:
+        line = raw.count(b"\n", 0, cause.start) + 1
+        raise DataError(
+            f"{path}, line {line} is not {cause.encoding}: byte 0x{raw[cause.start]:02x} cannot be read.",
+            expected=f"a text file in {encoding.removesuffix('-sig')}",
+            fix="pass encoding='cp1252' (files of Windows programs) or encoding='latin-1', or save it as UTF-8.",
+        ) from cause
+
+
+def _refuse_ragged_lines(path: Path, text: str, separator: str) -> None:
+    csv.field_size_limit(2**31 - 1)
+    reader = csv.reader(io.StringIO(text), delimiter=separator)
+    width = 0
+    for row in reader:
+        if not row:
+            continue
+        width = width or len(row)
+        if len(row) == width:
+            continue
+        start = reader.line_num - sum(field.count("\n") for field in row)
+        unclosed = len(row) < width and any(re.search(r"\n", field) for field in row)
+        raise DataError(
+            f"{path}, line {start} has {len(row)} fields, the header has {width}.",
+            expected=f"{width} fields separated by {separator!r} on each line",
+            fix='a quotation mark opened near that line may never be closed; close it, or double it inside a text ("").'
+            if unclosed
+            else f"put texts that contain {separator!r} between double quotes, or pass another separator.",
+        )

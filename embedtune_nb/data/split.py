@@ -1,0 +1,171 @@
+"""Three parts of one Datasource: train; selection, which may choose; verdict, which never chooses."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from embedtune_nb.data.datasource import Datasource
+from embedtune_nb.data.kinds import LABELED
+from embedtune_nb.data.split_labeled import split_labeled
+from embedtune_nb.data.split_retrieval import split_retrieval
+from embedtune_nb.errors import DataError, IntegrityError
+
+PARTS = ("train", "selection", "verdict")
+FEWEST = 10
+FEW_FOR_A_VERDICT = 100
+
+
+@dataclass(frozen=True)
+class Split:
+    """The three parts and how they came about.
+
+    Parameters
+    ----------
+    train
+        What is trained on; the kind of the data.
+    selection
+        What may choose a checkpoint or a trial, or ``None`` where nothing chooses.
+    verdict
+        What is read before and after training, and chooses nothing. It and *selection* are labeled data for labeled
+        data, else retrieval data that searches the documents of all parts.
+    report
+        JSON-able: ``seed``, ``how``, ``counts`` and ``fractions`` of the parts, ``reasons``, ``advice``, ``removed``.
+    """
+
+    train: Datasource
+    selection: Datasource | None
+    verdict: Datasource
+    report: dict[str, Any]
+
+    def write(self, folder: str | Path) -> Path:
+        """Write all parts into *folder*, the documents they share once; return the folder."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        record: dict[str, Any] = {"format": 1, "report": self.report, "parts": {}}
+        pool = self.verdict.frames.get("corpus")
+        if pool is not None:
+            pool.to_parquet(folder / "corpus.parquet", index=False)
+        for name in PARTS:
+            part = getattr(self, name)
+            if part is None:
+                continue
+            record["parts"][name] = {**part.to_record(), "frames": sorted(part.frames)}
+            for frame_name, frame in part.frames.items():
+                stored = frame[["id"]] if frame_name == "corpus" else frame
+                stored.to_parquet(folder / f"{name}.{frame_name}.parquet", index=False)
+        (folder / "split.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+        return folder
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Split:
+        """Read what :meth:`write` wrote.
+
+        Raises
+        ------
+        IntegrityError
+            If the files are not those that were written.
+        """
+        folder = Path(folder)
+        parts: dict[str, Datasource | None] = dict.fromkeys(PARTS)
+        try:
+            record = json.loads((folder / "split.json").read_text(encoding="utf-8"))
+            shared = folder / "corpus.parquet"
+            pool = pd.read_parquet(shared) if shared.exists() else None
+            for name, part in record["parts"].items():
+                frames = {f: pd.read_parquet(folder / f"{name}.{f}.parquet") for f in part["frames"]}
+                if "corpus" in frames:
+                    frames["corpus"] = frames["corpus"].merge(pool, on="id", how="left")
+                parts[name] = Datasource.from_record(part, frames)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as cause:
+            if isinstance(cause, IntegrityError):
+                raise
+            raise IntegrityError(
+                f"The split in {folder} cannot be read: {cause}.", expected="a folder written by Split.write"
+            ) from cause
+        return cls(**parts, report=record["report"])  # type: ignore[arg-type]
+
+
+def split(
+    data: Datasource, *, seed: int = 42, selection: bool = False, eval_datasource: Datasource | None = None
+) -> Split:
+    """Split *data* into train, selection and verdict.
+
+    Parameters
+    ----------
+    data
+        What to split.
+    seed
+        Decides every random choice; the same data and seed give the same parts in every process.
+    selection
+        Hold out 10 % (at most 1,000) that may choose. Wanted only if something chooses.
+    eval_datasource
+        Taken whole as the verdict part. Without it 20 % (at most 2,000) of *data* are held out.
+
+    Returns
+    -------
+    Split
+        Labeled data is stratified and near-copies stay together, and so do the rows of one group. In pairs and
+        retrieval data whatever shares a text, a document or a group stays together; if so much hangs together that
+        no fair split exists, queries alone are kept apart, and the report says so.
+
+    Raises
+    ------
+    DataError
+        If there are too few examples, or groups too large to be kept together.
+    """
+    parts_needed = selection or eval_datasource is None
+    if parts_needed and len(data) < FEWEST:
+        raise DataError(
+            f"{len(data)} examples are too few to hold some out.",
+            expected=f"at least {FEWEST}",
+            fix="bring more examples, or pass eval_datasource."
+            if eval_datasource is None
+            else "bring more examples, or turn off what needs a selection part (early stopping).",
+        )
+    carry_out = split_labeled if data.kind == LABELED else split_retrieval
+    if eval_datasource is not None:
+        _require_comparable(data, eval_datasource)
+    parts = carry_out(data, seed=seed, selection=selection, eval_datasource=eval_datasource)
+    train, chosen, verdict = parts.train, parts.selection, parts.verdict
+    advice = list(parts.advice)
+    unit = "texts" if data.kind == LABELED else "queries"
+    if len(verdict) < FEW_FOR_A_VERDICT:
+        advice.append(
+            f"The verdict rests on {len(verdict)} {unit}; so few can only show a large difference. "
+            "More data, or a set of its own passed as eval_datasource, makes it sharper."
+        )
+    counts = {"train": len(train), "selection": len(chosen) if chosen else 0, "verdict": len(verdict)}
+    total = sum(counts.values())
+    report = {
+        "seed": seed,
+        "how": parts.how,
+        "unit": unit if data.kind != "pairs" else "pairs in train, queries elsewhere",
+        "counts": counts,
+        "fractions": {name: round(count / total, 4) for name, count in counts.items()},
+        "reasons": parts.reasons,
+        "advice": advice,
+        "removed": parts.removed,
+    }
+    if "corpus" in verdict.frames:
+        report["documents"] = len(verdict.frames["corpus"])
+    return Split(train, chosen, verdict, report)
+
+
+def _require_comparable(data: Datasource, held_out: Datasource) -> None:
+    if (data.kind == LABELED) != (held_out.kind == LABELED):
+        raise DataError(
+            f"The data is {data.kind!r}, eval_datasource is {held_out.kind!r}.",
+            expected="both labeled, or both pairs or retrieval",
+            fix="pass an eval_datasource of the same kind.",
+        )
+    if data.kind == LABELED and not set(data.labels) & set(held_out.labels):
+        raise DataError(
+            f"No label of eval_datasource ({held_out.labels[0]!r}, ...) occurs in the data ({data.labels[0]!r}, ...).",
+            expected="the same labels in both, of the same type",
+            fix="bring the labels of both to one form.",
+        )

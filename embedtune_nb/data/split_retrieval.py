@@ -1,0 +1,191 @@
+"""Splitting pairs and retrieval data: whatever shares a text, a document or a group stays in one part."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from embedtune_nb.data.components import linked
+from embedtune_nb.data.copies import normalized
+from embedtune_nb.data.datasource import Datasource
+from embedtune_nb.data.kinds import PAIRS, RETRIEVAL
+from embedtune_nb.data.partition import SELECTION, TRAIN, VERDICT, by_size, targets
+from embedtune_nb.data.split_parts import Parts, far_off, refuse_groups
+from embedtune_nb.errors import DataError
+
+
+def split_retrieval(
+    data: Datasource, *, seed: int, selection: bool, eval_datasource: Datasource | None
+) -> Parts:
+    """Split pairs or retrieval data; see :func:`embedtune_nb.data.split.split`."""
+    frames = as_retrieval(data)
+    removed: list[dict[str, object]] = []
+    reasons: list[str] = []
+    evaluation = None
+    if eval_datasource is not None:
+        evaluation = as_retrieval(eval_datasource)
+        known = {normalized(text) for text in evaluation["queries"]["text"]}
+        leaked = frames["queries"]["text"].map(normalized).isin(known)
+        if leaked.any():
+            removed.append({"count": int(leaked.sum()), "reason": "the query also stands in eval_datasource"})
+            frames = _of_queries(frames, frames["queries"][~leaked])
+        if frames["queries"].empty:
+            raise DataError(
+                "Every query of the data also stands in eval_datasource.",
+                expected="training queries that are not evaluated on",
+                fix="pass other data for one of them.",
+            )
+        judged = set(_documents(evaluation)) & set(_documents(frames))
+        if judged:
+            reasons.append(f"{len(judged):,} documents answer queries of both the data and eval_datasource.")
+    want = targets(len(frames["queries"]), selection=selection, verdict=evaluation is None)
+    if any(want.values()):
+        parts, how, told = _deal_out(data, frames, want, np.random.default_rng(seed))
+        reasons += told
+    else:
+        parts, how = np.full(len(frames["queries"]), TRAIN), "nothing held out of the data"
+
+    queries = frames["queries"]
+    pool = frames["corpus"] if evaluation is None else _pooled(evaluation["corpus"], frames["corpus"])
+    held_out = queries[parts != TRAIN]
+    verdict = _of_queries(frames, queries[parts == VERDICT]) if evaluation is None else evaluation
+    chosen = _of_queries(frames, queries[parts == SELECTION])
+    if evaluation is not None:
+        chosen["qrels"] = _renamed(chosen["qrels"], frames["corpus"], pool)
+    return Parts(
+        train=_train(data, frames, queries[parts == TRAIN], held_out),
+        selection=_held_out(data, {**chosen, "corpus": pool}, "selection") if selection else None,
+        verdict=_held_out(eval_datasource or data, {**verdict, "corpus": pool}, "verdict"),
+        how=how,
+        reasons=reasons,
+        removed=removed,
+    )
+
+
+def as_retrieval(data: Datasource) -> dict[str, pd.DataFrame]:
+    """Return the frames of retrieval data; of pairs, each anchor is a query and each positive a document."""
+    if data.kind == RETRIEVAL:
+        return dict(data.frames)
+    examples = data.frames["examples"]
+    query_codes, anchors = pd.factorize(examples["anchor"])
+    document_codes, positives = pd.factorize(examples["positive"])
+    query_ids = np.array([f"q{place}" for place in range(len(anchors))], dtype=object)
+    document_ids = np.array([f"d{place}" for place in range(len(positives))], dtype=object)
+    qrels = {"query_id": query_ids[query_codes], "corpus_id": document_ids[document_codes]}
+    return {
+        "queries": pd.DataFrame({"id": query_ids, "text": list(anchors)}),
+        "corpus": pd.DataFrame({"id": document_ids, "text": list(positives)}),
+        "qrels": pd.DataFrame({**qrels, "relevance": 1.0}),
+    }
+
+
+def _deal_out(
+    data: Datasource, frames: dict[str, pd.DataFrame], want: dict[int, int], generator: np.random.Generator
+) -> tuple[np.ndarray, str, list[str]]:
+    queries, corpus, qrels = frames["queries"], frames["corpus"], frames["qrels"]
+    count = len(queries)
+    keys = pd.factorize(pd.concat([queries["text"], corpus["text"]], ignore_index=True).map(normalized))[0]
+    asked = (np.arange(count), keys[:count])
+    query_rows = pd.Index(queries["id"]).get_indexer(qrels["query_id"])
+    document_rows = pd.Index(corpus["id"]).get_indexer(qrels["corpus_id"])
+    answered = (query_rows, keys[count + document_rows])
+    texts = (np.concatenate((asked[0], answered[0])), np.concatenate((asked[1], answered[1])))
+    groups = _groups(data, queries)
+
+    units = linked(count, [texts, *groups])
+    sizes = np.bincount(units)
+    parts = by_size(sizes, want, generator)
+    got = {part: int(sizes[parts == part].sum()) for part in want}
+    if not far_off(got, want):
+        apart = [f"{len(sizes):,} sets of queries share nothing with one another; each stays whole."]
+        if groups:
+            column = data.roles["group"].column if "group" in data.roles else "group"
+            apart.append(
+                "Whole groups were dealt out, so the parts are as near to their sizes as the groups allow: "
+                + _realised(got, want, count)
+            )
+            return parts[units], f"whole groups of {column!r}; shared texts and documents together", apart
+        return parts[units], "queries that share a text or a document together", apart
+    if groups:
+        column = data.roles["group"].column if "group" in data.roles else "group"
+        refuse_groups(column, sizes, want, "queries")
+    alone = linked(count, [asked])
+    alone_sizes = np.bincount(alone)
+    dealt = by_size(alone_sizes, want, generator)[alone]
+    part_of = pd.Series(dealt[query_rows]).groupby(document_rows).nunique()
+    reason = (
+        f"{int(sizes.max()):,} of {count:,} queries hang together through documents they share, too many to keep in "
+        f"one part. Queries were kept apart, documents were not: {int((part_of > 1).sum()):,} documents answer "
+        "queries of more than one part."
+    )
+    return dealt, "equal queries together; documents may answer queries of several parts", [reason]
+
+
+def _groups(data: Datasource, queries: pd.DataFrame) -> list[tuple[np.ndarray, np.ndarray]]:
+    if data.kind == PAIRS and "group" in data.frames["examples"]:
+        examples = data.frames["examples"]
+        rows = pd.Index(queries["text"]).get_indexer(examples["anchor"])
+        held = pd.factorize(examples["group"])[0]
+        return [(rows[rows >= 0], held[rows >= 0])]
+    if "group" in queries:
+        return [(np.arange(len(queries)), pd.factorize(queries["group"])[0])]
+    return []
+
+
+def _realised(got: dict[int, int], want: dict[int, int], count: int) -> str:
+    names = {SELECTION: "selection", VERDICT: "verdict"}
+    return ", ".join(
+        f"{names[part]} {got[part]:,} ({got[part] / count:.1%}, wanted {want[part]:,})"
+        for part in (SELECTION, VERDICT)
+        if want[part]
+    ) + "."
+
+
+def _of_queries(frames: dict[str, pd.DataFrame], queries: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    qrels = frames["qrels"]
+    return {
+        "queries": queries.reset_index(drop=True),
+        "corpus": frames["corpus"],
+        "qrels": qrels[qrels["query_id"].isin(set(queries["id"]))].reset_index(drop=True),
+    }
+
+
+def _train(
+    data: Datasource, frames: dict[str, pd.DataFrame], queries: pd.DataFrame, held_out: pd.DataFrame
+) -> Datasource:
+    name = f"{data.name} (train)"
+    if data.kind == PAIRS:
+        examples = data.frames["examples"]
+        rows = examples[examples["anchor"].isin(set(queries["text"]))].reset_index(drop=True)
+        return Datasource(PAIRS, {"examples": rows}, name=name, kind_reason=data.kind_reason, roles=data.roles)
+    kept = _of_queries(frames, queries)
+    # A document that only held-out queries ask for must not even serve as a negative.
+    reserved = set(_of_queries(frames, held_out)["qrels"]["corpus_id"]) - set(kept["qrels"]["corpus_id"])
+    corpus = frames["corpus"]
+    kept["corpus"] = corpus[~corpus["id"].isin(reserved)].reset_index(drop=True)
+    return Datasource(RETRIEVAL, kept, name=name, kind_reason=data.kind_reason, roles=data.roles)
+
+
+def _held_out(data: Datasource, frames: dict[str, pd.DataFrame], name: str) -> Datasource:
+    return Datasource(
+        RETRIEVAL, frames, name=f"{data.name} ({name})", kind_reason="queries over the documents of all parts"
+    )
+
+
+def _documents(frames: dict[str, pd.DataFrame]) -> pd.Series:
+    corpus = frames["corpus"]
+    return corpus["text"][corpus["id"].isin(set(frames["qrels"]["corpus_id"]))]
+
+
+def _pooled(first: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
+    extra = more[~more["text"].isin(set(first["text"]))].copy()
+    while set(extra["id"]) & set(first["id"]):
+        extra["id"] = "data:" + extra["id"]
+    return pd.concat([first, extra], ignore_index=True)
+
+
+def _renamed(qrels: pd.DataFrame, corpus: pd.DataFrame, pool: pd.DataFrame) -> pd.DataFrame:
+    text_of = corpus.set_index("id")["text"]
+    id_of = pool.drop_duplicates("text").set_index("text")["id"]
+    renamed = qrels.assign(corpus_id=qrels["corpus_id"].map(text_of).map(id_of))
+    return renamed.drop_duplicates(["query_id", "corpus_id"]).reset_index(drop=True)
