@@ -45,16 +45,32 @@ async function buildStem(stem) {
     loader: { ".glsl": "text" },
   });
   const sheets = [join(SOURCES, "shared", "theme.css"), ...filesBelow(folder).filter((p) => p.endsWith(".css"))];
-  const css = await esbuild.transform(sheets.map((path) => readFileSync(path, "utf8")).join("\n"), {
-    loader: "css",
+  const css = await esbuild.build({
+    stdin: {
+      contents: sheets.map((path) => `@import ${JSON.stringify(`./${posix(relative(SOURCES, path))}`)};`).join("\n"),
+      resolveDir: SOURCES,
+      loader: "css",
+    },
+    absWorkingDir: HERE,
+    bundle: true,
     minify: true,
+    write: false,
     charset: "utf8",
-    target: "chrome100",
+    legalComments: "none",
   });
-  return { [`${stem}.css`]: css.code, [`${stem}.js`]: bundle.outputFiles[0].text };
+  return { [`${stem}.css`]: css.outputFiles[0].text, [`${stem}.js`]: bundle.outputFiles[0].text };
 }
 
-export async function build() {
+// What is bundled keeps its licence: the text travels with the bundles.
+function licences() {
+  const { dependencies } = JSON.parse(readFileSync(join(HERE, "package.json"), "utf8"));
+  return Object.keys(dependencies)
+    .sort()
+    .map((name) => `${name} ${dependencies[name]}\n\n${readFileSync(join(HERE, "node_modules", name, "LICENSE"), "utf8").trim()}\n`)
+    .join("\n");
+}
+
+async function build() {
   mkdirSync(STATIC, { recursive: true });
   const outputs = {};
   for (const stem of stems()) {
@@ -63,6 +79,8 @@ export async function build() {
       outputs[name] = sha256(text);
     }
   }
+  outputs["THIRD_PARTY.txt"] = sha256(licences());
+  writeFileSync(join(STATIC, "THIRD_PARTY.txt"), licences());
   const inputs = [...RECIPE.map((name) => join(HERE, name)), ...filesBelow(SOURCES)];
   const sources = Object.fromEntries(
     inputs.map((path) => [posix(relative(HERE, path)), sha256(readFileSync(path))]),

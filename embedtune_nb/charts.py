@@ -1,0 +1,253 @@
+"""Altair pictures of results: a DataFrame in, a Chart out.
+
+Every chart has a transparent ground and mid-grey text, so that one picture reads on white paper and
+on a dark page. Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/); orange stands
+for before, blue for after, everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+BEFORE, AFTER = "#E69F00", "#0072B2"
+BETTER, WORSE, UNDECIDED = "#009E73", "#D55E00", "#808080"
+INK, GRID = "#7a7f85", "#8a8f9540"
+# Okabe-Ito without black and yellow, which vanish on a dark or a white page; then further hues of even weight.
+CATEGORIES = [
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8C6BB1", "#A6761D",
+    "#66A61E", "#E7298A", "#1B9E9E", "#7570B3", "#B07AA1", "#4E79A7", "#F28E2B", "#76B7B2",
+    "#59A14F", "#9C755F", "#E15759", "#BAB0AC",
+]  # fmt: skip
+
+
+def curves(
+    frame: pd.DataFrame,
+    *,
+    metric: str,
+    base: float | None = None,
+    best: dict[str, Any] | None = None,
+    loss: str = "train/loss",
+    smoothing: float = 0.6,
+    width: int = 360,
+    height: int = 180,
+) -> alt.HConcatChart | alt.Chart:
+    """Draw training loss and an evaluation metric side by side.
+
+    Parameters
+    ----------
+    frame
+        Long: columns `metric`, `step`, `value` (and `epoch`, `seconds` for the tooltip).
+    metric
+        The evaluation metric of the right chart, as named in *frame*.
+    base
+        Its value before training, drawn as an orange rule.
+    best
+        `{"name", "value", "step"}`, marked by a diamond.
+    loss
+        The metric of the left chart.
+    smoothing
+        Weight of the past in the smoothed loss, 0 to 1; the raw values stay faintly visible.
+    width, height
+        Of one chart, in pixels.
+    """
+    parts = []
+    points = frame[frame["metric"] == loss]
+    if len(points):
+        parts.append(_loss_chart(points, loss, smoothing, width, height))
+    points = frame[frame["metric"] == metric]
+    if len(points) or base is not None:
+        parts.append(_metric_chart(points, metric, base, best, width, height))
+    if not parts:
+        return finish(alt.Chart(pd.DataFrame({"text": ["no values yet"]})).mark_text().encode(text="text:N"))
+    return finish(alt.hconcat(*parts, spacing=24))
+
+
+def smooth(values: np.ndarray, weight: float) -> np.ndarray:
+    """Return the exponential moving average of *values*, (n,), freed of its bias towards the start.
+
+    Parameters
+    ----------
+    values
+        (n,) values; NaN stays NaN and is passed over.
+    weight
+        Weight of the past, 0 (raw) to below 1.
+    """
+    smoothed, mean, mass = np.full(len(values), np.nan), 0.0, 0.0
+    for index, value in enumerate(values):
+        if np.isfinite(value):
+            mean = weight * mean + (1 - weight) * value
+            mass = weight * mass + (1 - weight)
+            smoothed[index] = mean / mass
+    return smoothed
+
+
+def verdict_interval(frame: pd.DataFrame, *, width: int = 360, row_height: int = 28) -> alt.LayerChart:
+    """Draw differences with their intervals around zero, one row a metric.
+
+    Parameters
+    ----------
+    frame
+        Columns `metric`, `difference`, `low`, `high`.
+    width, row_height
+        In pixels.
+    """
+    frame = frame.assign(
+        answer=np.select(
+            [frame["low"] > 0, frame["high"] < 0], ["better", "worse"], default="no difference shown"
+        )
+    )
+    colour = alt.Color(
+        "answer:N",
+        scale=alt.Scale(domain=["better", "worse", "no difference shown"], range=[BETTER, WORSE, UNDECIDED]),
+        legend=None,
+    )
+    rows = alt.Y("metric:N", title=None, sort=None, axis=alt.Axis(domain=False, ticks=False))
+    chart = alt.Chart(frame)
+    bars = chart.mark_bar(height=8, cornerRadius=4, opacity=0.55).encode(
+        x=alt.X("low:Q", title="difference, 95 % interval", axis=alt.Axis(tickCount=5)),
+        x2="high:Q",
+        y=rows,
+        color=colour,
+    )
+    dots = chart.mark_point(filled=True, size=70, opacity=1).encode(x="difference:Q", y=rows, color=colour)
+    zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=INK).encode(x="zero:Q")
+    return finish((bars + zero + dots).properties(width=width, height=alt.Step(row_height)))
+
+
+def before_after(
+    frame: pd.DataFrame,
+    *,
+    colour: str = "label",
+    width: int = 340,
+    height: int = 340,
+    point_size: int = 14,
+) -> alt.HConcatChart:
+    """Draw a map of the same texts before and after, side by side on one scale.
+
+    Parameters
+    ----------
+    frame
+        Columns `x_before`, `y_before`, `x_after`, `y_after`; `text` for the tooltip.
+    colour
+        A column: few distinct values become categories (the most frequent keep a colour of their own,
+        the rest is grey), numbers a ramp.
+    width, height
+        Of one map, in pixels.
+    point_size
+        Area of a point in square pixels.
+    """
+    frame, encoding = _coloured(frame, colour)
+    tooltip = [column for column in ("text", colour, "kept", "moved") if column in frame]
+    spans = [
+        _span(frame, ["x_before", "x_after"]),
+        _span(frame, ["y_before", "y_after"]),
+    ]
+    maps = [
+        alt.Chart(frame, title=title)
+        .mark_circle(size=point_size, opacity=0.7)
+        .encode(
+            x=alt.X(f"x_{side}:Q", axis=None, scale=alt.Scale(domain=spans[0], nice=False)),
+            y=alt.Y(f"y_{side}:Q", axis=None, scale=alt.Scale(domain=spans[1], nice=False)),
+            tooltip=tooltip,
+            **encoding,
+        )
+        .properties(width=width, height=height)
+        for side, title in (("before", "before"), ("after", "after"))
+    ]
+    return finish(alt.hconcat(*maps, spacing=16))
+
+
+def finish(chart: Any) -> Any:
+    """Give *chart* the look that all share."""
+    return (
+        chart.configure(background="transparent", font="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif")
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor=INK, titleColor=INK, gridColor=GRID, domain=False, tickColor=GRID,
+            titleFontWeight="normal", labelFontSize=11, titleFontSize=11,
+        )
+        .configure_title(color=INK, fontSize=12, anchor="start", fontWeight="normal")
+        .configure_legend(labelColor=INK, titleColor=INK, labelFontSize=11, titleFontSize=11)
+    )  # fmt: skip
+
+
+def svg(chart: Any) -> str:
+    """Render *chart* as SVG, without a browser and without a network."""
+    import io
+
+    out = io.StringIO()
+    chart.save(out, format="svg")
+    return out.getvalue()
+
+
+def _loss_chart(points: pd.DataFrame, loss: str, smoothing: float, width: int, height: int) -> alt.LayerChart:
+    points = points.assign(smoothed=smooth(points["value"].to_numpy(dtype=float), smoothing))
+    axis = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickCount=6))
+    chart = alt.Chart(points, title=loss)
+    raw = chart.mark_line(color=AFTER, opacity=0.25, strokeWidth=1).encode(
+        x=axis, y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
+    )
+    strong = chart.mark_line(color=AFTER, strokeWidth=2).encode(
+        x=axis, y=alt.Y("smoothed:Q", title=None), tooltip=["step", "value", "smoothed"]
+    )
+    return (raw + strong).properties(width=width, height=height)
+
+
+def _metric_chart(
+    points: pd.DataFrame,
+    metric: str,
+    base: float | None,
+    best: dict[str, Any] | None,
+    width: int,
+    height: int,
+) -> alt.LayerChart:
+    vertical = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
+    axis = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickCount=6))
+    layers = [
+        alt.Chart(points).mark_line(color=AFTER, strokeWidth=2, point={"color": AFTER, "size": 36}).encode(
+            x=axis, y=vertical, tooltip=["step", "value"]
+        )
+    ]  # fmt: skip
+    title = metric
+    if base is not None:
+        rule = pd.DataFrame({"value": [base], "label": [f"base {base:.3f}"]})
+        layers.append(
+            alt.Chart(rule).mark_rule(color=BEFORE, strokeWidth=1.5, strokeDash=[5, 3]).encode(y=vertical)
+        )
+        title += f"   base {base:.3f}"
+    if best is not None and best.get("name", metric).rsplit("/", 1)[-1] == metric.rsplit("/", 1)[-1]:
+        mark = pd.DataFrame({"step": [best["step"]], "value": [best["value"]]})
+        layers.append(
+            alt.Chart(mark)
+            .mark_point(shape="diamond", size=110, filled=True, color=AFTER)
+            .encode(x=axis, y=vertical)
+        )
+        title += f"   best {best['value']:.3f} ◆"
+    return alt.layer(*layers).properties(width=width, height=height, title=title)
+
+
+def _coloured(frame: pd.DataFrame, colour: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+    if colour not in frame or frame[colour].isna().all():
+        return frame, {"color": alt.value(AFTER)}
+    if pd.api.types.is_numeric_dtype(frame[colour]) and frame[colour].nunique() > len(CATEGORIES):
+        return frame, {"color": alt.Color(f"{colour}:Q", scale=alt.Scale(scheme="viridis"))}
+    names = frame[colour].astype(str)
+    common = names.value_counts().index[: len(CATEGORIES)].tolist()
+    if names.nunique() > len(common):
+        names = names.where(names.isin(common), "other")
+        domain, hues = [*common, "other"], [*CATEGORIES, "#b0b0b0"]
+    else:
+        domain, hues = common, CATEGORIES[: len(common)]
+    encoding = alt.Color(f"{colour}:N", scale=alt.Scale(domain=domain, range=hues), title=colour)
+    return frame.assign(**{colour: names}), {"color": encoding}
+
+
+def _span(frame: pd.DataFrame, columns: list[str]) -> list[float]:
+    values = frame[columns].to_numpy(dtype=float)
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    pad = 0.03 * ((high - low) or 1.0)
+    return [low - pad, high + pad]

@@ -1,0 +1,144 @@
+"""The one writer of a monitor: a background thread that carries a job's feed to the browser."""
+
+from __future__ import annotations
+
+import threading
+import time
+from array import array
+from typing import TYPE_CHECKING, Any
+
+from embedtune_nb.widgets.summary import FINAL_STATES, recipe_of, summary_of
+
+if TYPE_CHECKING:
+    from embedtune_nb.widgets.monitor import TrainingMonitor
+
+POLL_SECONDS = 0.1
+CURVE_SECONDS = 0.25
+SUMMARY_SECONDS = 0.5
+
+
+class Publisher:
+    """Poll *feed*, send new points as binary deltas and the summary as a trait, until the job has ended.
+
+    Only this thread writes to the widget: two writers could interleave their messages. What the
+    browser asks for is noted as an event and answered here.
+
+    Parameters
+    ----------
+    feed
+        A job's feed, with `poll()` and `snapshot`.
+    monitor
+        The widget to write to.
+    """
+
+    def __init__(self, feed: Any, monitor: TrainingMonitor) -> None:
+        self._feed, self._monitor = feed, monitor
+        self._sent: dict[str, int] = {}
+        self._snapshot_wanted, self._log_wanted = threading.Event(), threading.Event()
+        self._wake, self._closed = threading.Event(), threading.Event()
+        self._complaint = ""
+        self._lifecycle = threading.Lock()
+        self._running = False
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread if none is running; it never keeps the kernel alive."""
+        with self._lifecycle:
+            if self._closed.is_set() or self._running:
+                return
+            self._running = True
+            self._thread = threading.Thread(target=self._run, name="embedtune-monitor", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """End the thread; wait for it unless it is the caller."""
+        self._closed.set()
+        self._wake.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout=5)
+
+    def join(self, timeout: float) -> None:
+        """Wait until everything about an ended job has been sent, *timeout* seconds at most."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def want_snapshot(self) -> None:
+        """Send every series from its first point: a view is new or has missed something."""
+        self._ask(self._snapshot_wanted)
+
+    def want_log(self) -> None:
+        """Send the end of the job's log."""
+        self._ask(self._log_wanted)
+
+    def complain(self, text: str) -> None:
+        """Show *text* in the widget's error area."""
+        self._complaint = text
+        self._ask(self._wake)
+
+    def _ask(self, wish: threading.Event) -> None:
+        wish.set()
+        self._wake.set()
+        self.start()  # a job that had ended has no thread any more, or one that was resumed needs one
+
+    def _run(self) -> None:
+        try:
+            self._follow()
+        except Exception as error:  # nobody reads a thread's traceback
+            self._running = False
+            if not self._closed.is_set():
+                self._monitor.error = f"The monitor cannot read this job: {error}"
+
+    def _follow(self) -> None:
+        curves_due = summary_due = 0.0
+        while not self._closed.is_set():
+            self._wake.clear()
+            self._feed.poll()
+            final = self._feed.snapshot.state in FINAL_STATES
+            now = time.monotonic()
+            self._answer()
+            if final or now >= curves_due:
+                curves_due = now + CURVE_SECONDS
+                self._send_new_points()
+            if final or now >= summary_due:
+                summary_due = now + SUMMARY_SECONDS
+                self._write_summary(final)
+            if final and self._rest():
+                return
+            self._wake.wait(POLL_SECONDS)
+
+    def _rest(self) -> bool:
+        """Agree to end, unless a wish arrived meanwhile; a later one starts a new thread."""
+        with self._lifecycle:
+            self._running = self._wake.is_set()
+            return not self._running
+
+    def _answer(self) -> None:
+        if self._snapshot_wanted.is_set():
+            self._snapshot_wanted.clear()
+            self._sent.clear()
+            self._send_new_points(kind="snapshot")
+        if self._log_wanted.is_set():
+            self._log_wanted.clear()
+            self._monitor.send({"type": "log", "text": self._monitor.read_log()})
+        if self._complaint:
+            self._monitor.error, self._complaint = self._complaint, ""
+
+    def _send_new_points(self, kind: str = "append") -> None:
+        parts, buffers = [], []
+        for name, series in self._feed.snapshot.series.items():
+            start, end = self._sent.get(name, 0), len(series.value)
+            if end > start:
+                columns = (series.step, series.epoch, series.wall, series.value)
+                parts.append({"series": name, "start": start, "n": end - start})
+                buffers.append(b"".join(array("f", column[start:end]).tobytes() for column in columns))
+                self._sent[name] = end
+        if parts or kind == "snapshot":
+            self._monitor.send({"type": kind, "parts": parts}, buffers=buffers)
+
+    def _write_summary(self, final: bool) -> None:
+        snapshot = self._feed.snapshot
+        # The traits compare their values, so what has not changed is not sent again.
+        self._monitor.recipe = recipe_of(snapshot)
+        if final:
+            self._monitor.log_tail = self._monitor.read_log()
+        self._monitor.summary = summary_of(snapshot)

@@ -1,0 +1,175 @@
+"""Show a job while somebody waits for it: a monitor in a notebook, lines of text in a terminal."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import TracebackType
+from typing import Any, TextIO
+
+from embedtune_nb.widgets import static_twin
+from embedtune_nb.widgets.control import running_kernel
+from embedtune_nb.widgets.summary import FINAL_STATES
+
+POLL_SECONDS = 0.1
+_TWIN_SECONDS = 15.0
+
+
+def watch(job: Any) -> NotebookWatch | TerminalWatch:
+    """Show *job* and return at once; the picture keeps itself up to date on a background thread.
+
+    In a notebook this displays a :class:`TrainingMonitor`, and below it, when the job ends, its
+    static twin: ordinary output, so that the saved notebook tells its story without a kernel.
+    Elsewhere it writes text to standard error, in place on a terminal, else a line for every tenth.
+
+    Parameters
+    ----------
+    job
+        The job to show.
+
+    Returns
+    -------
+    NotebookWatch or TerminalWatch
+        Both have `finish()`, which waits until the end has been shown, and work as a context
+        manager around the waiting, ``with watch(job): ...``, which calls it.
+    """
+    return NotebookWatch(job) if running_kernel() is not None else TerminalWatch(job)
+
+
+class _Watch:
+    """Around a wait: an interrupted wait ends only the waiting, so the picture is not waited for then."""
+
+    def finish(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> _Watch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None or issubclass(kind, Exception):
+            self.finish()
+
+
+class NotebookWatch(_Watch):
+    """A displayed monitor and the place below it where the static twin will stand."""
+
+    def __init__(self, job: Any) -> None:
+        from IPython.display import HTML, display
+
+        from embedtune_nb.widgets.monitor import TrainingMonitor
+
+        self._feed = job.feed()
+        self.monitor = TrainingMonitor(job)
+        display(self.monitor)
+        self._place = display(HTML(""), display_id=True)
+        self._thread = threading.Thread(target=self._leave_twin, name="embedtune-twin", daemon=True)
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Wait until the static twin stands in the notebook."""
+        self._thread.join(_TWIN_SECONDS)
+
+    def _leave_twin(self) -> None:
+        from IPython.display import HTML
+
+        if _until_final(self._feed, lambda snapshot: None):
+            self._place.update(HTML(static_twin.picture_html(self._feed.snapshot)))
+
+
+class TerminalWatch(_Watch):
+    """Lines of text about a job on *stream*."""
+
+    def __init__(self, job: Any, stream: TextIO | None = None) -> None:
+        self._feed, self._printer = job.feed(), ProgressPrinter(stream or sys.stderr)
+        self._thread = threading.Thread(target=self._print, name="embedtune-progress", daemon=True)
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Wait until the last line has been written."""
+        self._thread.join(_TWIN_SECONDS)
+
+    def _print(self) -> None:
+        _until_final(self._feed, self._printer.show)
+
+
+def _until_final(feed: Any, show: Any) -> bool:
+    """Poll *feed* and call *show* with each new snapshot until the job has ended; False if it cannot be read."""
+    pause = threading.Event()
+    while True:
+        try:
+            feed.poll()
+        except OSError:
+            return False
+        show(feed.snapshot)
+        if feed.snapshot.state in FINAL_STATES:
+            return True
+        pause.wait(POLL_SECONDS)
+
+
+class ProgressPrinter:
+    """Write a job's progress as text: one line kept up to date on a terminal, else a line per tenth.
+
+    Parameters
+    ----------
+    stream
+        Where to write.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._in_place = stream.isatty()
+        self._last, self._milestone, self._notices, self._ended = "", ("", -1), 0, False
+
+    def show(self, snapshot: Any) -> None:
+        """Write what is new in *snapshot*."""
+        for notice in snapshot.notices[self._notices :]:
+            self._write(f"{notice['level']}: {notice['text']}", keep=True)
+        self._notices = len(snapshot.notices)
+        if snapshot.state in FINAL_STATES:
+            self._end(snapshot)
+            return
+        done = fraction_done(snapshot)
+        milestone = (snapshot.phase or "", -1 if done is None else int(10 * done))
+        if self._in_place or milestone != self._milestone:
+            self._milestone = milestone
+            self._write(progress_line(snapshot), keep=not self._in_place)
+
+    def _end(self, snapshot: Any) -> None:
+        if not self._ended:
+            self._ended = True
+            self._write("\n  ".join([static_twin.top_line(snapshot), *snapshot.levers]), keep=True)
+
+    def _write(self, line: str, *, keep: bool) -> None:
+        if line == self._last and not keep:
+            return
+        start = "\r\x1b[K" if self._in_place else ""
+        self._stream.write(start + line + ("\n" if keep else ""))
+        self._stream.flush()
+        self._last = line
+
+
+def fraction_done(snapshot: Any) -> float | None:
+    """Return how much of the current phase is done, 0 to 1, or None where nobody can tell."""
+    if snapshot.phase == "training" and snapshot.steps_total:
+        return snapshot.steps_completed / snapshot.steps_total
+    return snapshot.phase_done / snapshot.phase_total if snapshot.phase_total else None
+
+
+def progress_line(snapshot: Any) -> str:
+    """Return e.g. `api-docs: training 56 %, step 84/150, loss 0.412, 271 texts/s, ETA 0:48`."""
+    done = fraction_done(snapshot)
+    parts = [
+        f"{snapshot.name}: {snapshot.phase or snapshot.state}" + ("" if done is None else f" {done:.0%}")
+    ]
+    if snapshot.phase == "training" and snapshot.steps_total:
+        parts.append(f"step {snapshot.steps_completed}/{snapshot.steps_total}")
+        loss = snapshot.series.get(static_twin.LOSS)
+        if loss is not None and len(loss.value):
+            parts.append(f"loss {loss.value[-1]:.3f}")
+        if snapshot.texts_per_second:
+            parts.append(f"{snapshot.texts_per_second:.0f} texts/s")
+    if snapshot.eta_seconds is not None:
+        parts.append(f"ETA {static_twin.clock(snapshot.eta_seconds)}")
+    return ", ".join(parts)

@@ -1,0 +1,146 @@
+// Top line, progress, notices, and what a job that ended says.
+import { copyText, h, replace, setText } from "../shared/dom.js";
+import { clock, number } from "./format.js";
+import { stateIcon } from "./icons.js";
+import { phaseText, segments } from "./phases.js";
+import { otherMetrics, verdictLine } from "./verdict.js";
+
+const WHAT_NOW = {
+  lost: "The process that ran this job is gone. job.resume() carries on from its last checkpoint.",
+  unknown: "This job runs on another machine; this one cannot tell whether it is alive.",
+  stopped: "job.resume() carries on from where it stopped.",
+};
+
+function fact(label, testid) {
+  const value = h("span", { class: "etn-fact-value etn-number", "data-testid": testid });
+  const box = h("span", { class: "etn-fact" }, value, h("span", { class: "etn-fact-label" }, label));
+  return {
+    box,
+    show(text, total) {
+      box.hidden = text === null;
+      if (text === null) return;
+      const whole = total === undefined ? text : `${text}/${total}`;
+      if (value.textContent !== whole) replace(value, text, total === undefined ? null : h("span", { class: "etn-unit" }, `/${total}`));
+    },
+  };
+}
+
+export function header(logButton) {
+  const icon = h("span", { class: "etn-state-icon" });
+  const word = h("span", { class: "etn-state-word", "data-testid": "state" });
+  const name = h("strong", { class: "etn-name", "data-testid": "name" });
+  const line = h("span", { class: "etn-plan-line" });
+  const facts = {
+    step: fact("step", "step"), epoch: fact("epoch"), eta: fact("ETA", "eta"), rate: fact("texts/s"), time: fact("time"),
+  };
+  const control = h("span", { class: "etn-control-slot", "data-testid": "control-slot" });
+  const answer = h("div", { class: "etn-answer-line" });
+  const bar = h("div", { class: "etn-phases", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 });
+  const phase = h("span", { class: "etn-phase-text", "data-testid": "phase" });
+  const progress = h("div", { class: "etn-progress" }, bar, phase);
+  const trouble = h("div", { class: "etn-trouble", hidden: true, "data-testid": "trouble" });
+  const notices = h("div", { class: "etn-notices", "data-testid": "notices" });
+  const spoken = h("div", { class: "etn-hidden", role: "status", "aria-live": "polite" });
+
+  const el = h(
+    "header",
+    { class: "etn-head" },
+    h(
+      "div",
+      { class: "etn-top" },
+      h("span", { class: "etn-who" }, h("span", { class: "etn-state" }, icon, word), name, line),
+      h("span", { class: "etn-facts" }, Object.values(facts).map(({ box }) => box), control),
+    ),
+    answer, progress, trouble, notices, spoken,
+  );
+
+  let drawn = {};
+  const once = (key, value, draw) => {
+    const text = JSON.stringify(value);
+    if (drawn[key] !== text) {
+      drawn[key] = text;
+      draw(value);
+    }
+  };
+
+  function showFacts(summary) {
+    const { steps, steps_total, epoch, epochs, eta, rate, elapsed, final } = summary;
+    facts.step.show(steps_total > 0 ? String(steps) : null, steps_total);
+    facts.epoch.show(epoch !== null && epochs ? epoch.toFixed(1) : null, number1(epochs));
+    facts.eta.show(eta !== null && !final ? clock(eta) : null);
+    facts.rate.show(rate !== null ? number(rate) : null);
+    facts.time.show(elapsed !== null && final ? clock(elapsed) : null);
+  }
+
+  function showProgress(summary) {
+    progress.hidden = summary.final;
+    const parts = segments(summary);
+    if (bar.children.length !== parts.length) {
+      replace(bar, parts.map(() => h("span", { class: "etn-segment" }, h("span", { class: "etn-fill" }))));
+    }
+    parts.forEach((part, index) => {
+      const segment = bar.children[index];
+      segment.title = part.name;
+      segment.style.flexGrow = part.weight;
+      segment.classList.toggle("etn-current", part.current);
+      segment.firstChild.style.width = `${100 * part.done}%`;
+    });
+    const text = phaseText(summary);
+    setText(phase, text);
+    const whole = parts.reduce((sum, part) => sum + part.weight * part.done, 0) / parts.reduce((sum, part) => sum + part.weight, 0);
+    bar.setAttribute("aria-valuenow", Math.round(100 * whole));
+    bar.setAttribute("aria-valuetext", text);
+  }
+
+  function showTrouble({ state, reason, levers, log_tail }) {
+    const asks = state === "failed" || state === "lost" || state === "stopped" || state === "unknown";
+    trouble.hidden = !asks;
+    if (!asks) return;
+    const first = reason.split("\n").find((text) => text.trim()) ?? (state === "failed" ? "No reason was recorded." : "");
+    const rest = reason.split("\n").slice(1).join("\n").trim();
+    replace(
+      trouble,
+      first && h("div", { class: "etn-reason" }, first),
+      rest && h("div", { class: "etn-small etn-rest" }, rest),
+      levers.length > 0 && h("ul", { class: "etn-levers" }, levers.map((lever) => h("li", {}, lever))),
+      !levers.length && WHAT_NOW[state] && h("div", { class: "etn-small" }, WHAT_NOW[state]),
+      state === "failed" && log_tail && h("pre", { class: "etn-log-tail", tabindex: 0 }, log_tail.trimEnd().split("\n").slice(-6).join("\n")),
+      (state === "failed" || state === "lost") && h("button", { class: "etn-button", type: "button", onclick: logButton }, "Show log"),
+    );
+  }
+
+  function showAnswer({ verdict, state }) {
+    const code = "model = job.result(); model.verdict";
+    const copy = h("button", { class: "etn-button etn-quiet", type: "button", title: "Copy the Python that reads this result" }, "Copy");
+    copy.addEventListener("click", () => copyText(code).then(() => setText(copy, "Copied")));
+    replace(
+      answer,
+      verdict && verdictLine(verdict),
+      verdict && otherMetrics(verdict),
+      state === "done" && h("div", { class: "etn-next etn-small" }, "in Python ", h("code", {}, code), copy),
+    );
+  }
+
+  return {
+    el, control,
+    update(summary, recipe, logTail) {
+      once("state", summary.state, (state) => {
+        replace(icon, stateIcon(state));
+        setText(word, state);
+      });
+      setText(name, summary.name ?? "");
+      setText(line, (recipe.line ?? []).join(" · "));
+      showFacts(summary);
+      showProgress(summary);
+      once("trouble", { ...pick(summary, ["state", "reason", "levers"]), log_tail: logTail }, showTrouble);
+      once("answer", pick(summary, ["verdict", "state"]), showAnswer);
+      once("notices", summary.notices, (list) =>
+        replace(notices, list.map(({ text, level }) => h("div", { class: `etn-notice etn-notice-${level}` }, h("span", { class: "etn-unit" }, level), " ", text))));
+      const tenth = Math.floor((10 * summary.steps) / (summary.steps_total || 1));
+      once("spoken", [summary.state, summary.phase, tenth], () => setText(spoken, `${summary.name}: ${summary.final ? summary.state : phaseText(summary)}`));
+    },
+  };
+}
+
+const number1 = (value) => (value === null || value === undefined ? undefined : String(+value.toFixed(1)));
+const pick = (object, names) => Object.fromEntries(names.map((name) => [name, object[name]]));

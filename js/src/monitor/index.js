@@ -1,0 +1,132 @@
+// A training job, live: what it does now, its curves, its plan, log and code, and its answer.
+import { follow, listen, resolveModel } from "../shared/channel.js";
+import { h, onThemeChange, replace, setText } from "../shared/dom.js";
+import { folds } from "./folds.js";
+import { header } from "./header.js";
+import { optionRow } from "./options.js";
+import { Plot } from "./plot.js";
+import { RunStore } from "./store.js";
+
+const GAP_PATIENCE_MS = 1000;
+
+// The kernel calls this once for each model: all its views share one store.
+export default function monitor() {
+  let control = null;
+  let asked = 0;
+  const ask = (command) => control?.send({ command });
+  const store = new RunStore(() => {
+    const now = performance.now();
+    if (now - asked > GAP_PATIENCE_MS) {
+      asked = now;
+      ask("snapshot");
+    }
+  });
+
+  // Requests go over the control's comm: the monitor's own is deaf while a cell is running.
+  const ready = async (model) => {
+    control ??= await resolveModel(model, model.get("control"));
+    ask("snapshot");
+    return control;
+  };
+
+  return {
+    initialize: ({ model }) => {
+      const receive = (message, buffers) => store.receive(message, buffers);
+      return listen(model, { append: receive, snapshot: receive });
+    },
+    render: ({ model, el }) => render({ model, el, store, ask, ready }),
+  };
+}
+
+function render({ model, el, store, ask, ready }) {
+  const options = { smoothing: 0.6, axis: "step", log: false, metrics: ["train/loss", model.get("summary").primary] };
+  const syncKey = `etn-${Math.random().toString(36).slice(2)}`;
+  const plots = new Map();
+  let frame = 0;
+
+  const fold = folds({ askForLog: () => ask("log"), isFinal: () => model.get("summary").final });
+  const head = header(() => fold.toggle("Log", true));
+  const row = optionRow(options, () => schedule());
+  const charts = h("div", { class: "etn-charts" });
+  const error = h("div", { class: "etn-error", role: "alert", hidden: true });
+  const root = h(
+    "div",
+    { class: "etn-root etn-monitor etn-card", tabindex: -1, role: "region", "aria-label": "training job", "data-lm-suppress-shortcuts": "true", "data-testid": "monitor" },
+    head.el, error, charts, h("div", { class: "etn-options" }, row.el, h("span", { class: "etn-fold-buttons" }, fold.buttons)), fold.el,
+  );
+  root.addEventListener("keydown", (event) => {
+    const typing = event.target.matches("input[type=text], textarea, pre");
+    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    const keys = { ...row.keys, p: () => fold.toggle("Plan"), l: () => fold.toggle("Log"), c: () => fold.toggle("Code") };
+    const action = keys[event.key.toLowerCase()];
+    if (!action) return;
+    event.preventDefault();
+    event.stopPropagation();
+    action();
+  });
+  replace(el, root);
+
+  function arrangePlots() {
+    for (const [name, plot] of plots) {
+      if (!options.metrics.includes(name)) {
+        plot.destroy();
+        plot.el.remove();
+        plots.delete(name);
+      }
+    }
+    for (const name of options.metrics) {
+      if (plots.has(name)) continue;
+      plots.set(name, new Plot(name, { store, options, syncKey }));
+      charts.append(plots.get(name).el);
+    }
+  }
+
+  let menuNames = "";
+  function draw() {
+    frame = 0;
+    const summary = model.get("summary");
+    root.dataset.state = summary.state;
+    head.update(summary, model.get("recipe"), model.get("log_tail"));
+    const names = [...new Set(["train/loss", summary.primary, ...store.names])];
+    if (menuNames !== names.join()) {
+      menuNames = names.join();
+      row.showMetrics(names);
+    }
+    arrangePlots();
+    for (const plot of plots.values()) plot.update(summary);
+  }
+  const schedule = () => (frame ||= requestAnimationFrame(draw));
+
+  const endings = [
+    store.subscribe(schedule),
+    follow(model, "summary", schedule),
+    follow(model, "recipe", (recipe) => {
+      fold.showRecipe(recipe);
+      schedule();
+    }),
+    follow(model, "log_tail", (text) => {
+      if (text) fold.showLog(text);
+      schedule();
+    }),
+    follow(model, "error", (text) => {
+      error.hidden = !text;
+      setText(error, text);
+    }),
+    listen(model, { log: ({ text }) => fold.showLog(text) }),
+    onThemeChange(() => requestAnimationFrame(() => plots.forEach((plot) => plot.redraw()))),
+    () => fold.close(),
+    () => cancelAnimationFrame(frame),
+    () => plots.forEach((plot) => plot.destroy()),
+  ];
+  draw();
+
+  ready(model).then(async (control) => {
+    if (!control) return;
+    root.dataset.live = "";
+    const view = await model.widget_manager.create_view(control);
+    head.control.replaceChildren(view.el);
+    endings.push(() => view.remove());
+  });
+
+  return () => endings.forEach((end) => end());
+}

@@ -1,0 +1,36 @@
+// What the progress bar shows: the named parts of a run, each with how much of it is done.
+
+const KNOWN = ["loading", "evaluating base", "training", "evaluating", "verdict", "publishing"];
+const WEIGHTS = { training: 5 };
+
+const share = (done, total) => (total > 0 ? Math.min(1, done / total) : 0);
+
+/**
+ * The segments of the bar, in order: `{name, weight, done, current}` with *done* from 0 to 1.
+ * Training keeps its own count, because evaluations interrupt it.
+ */
+export function segments({ phase, phase_done, phase_total, steps, steps_total, state }) {
+  const names = phase && !KNOWN.includes(phase) ? [...KNOWN, phase] : KNOWN;
+  const at = names.indexOf(phase);
+  return names.map((name, index) => {
+    const current = index === at && state !== "done";
+    let done = index < at ? 1 : 0;
+    if (current) done = share(phase_done, phase_total);
+    if (name === "training" && steps_total > 0) done = index < at && steps === 0 ? 0 : share(steps, steps_total);
+    if (state === "done") done = 1;
+    return { name, weight: WEIGHTS[name] ?? 1, done, current };
+  });
+}
+
+/** The words beside the bar: "training 56 %", "starting: loading model". */
+export function phaseText(summary) {
+  const { phase, state } = summary;
+  if (state === "queued") return "queued";
+  if (state === "stopping") return "stopping: the current step is finished first";
+  if (!phase) return "starting: loading model";
+  const part = segments(summary).find((segment) => segment.current);
+  if (!part) return phase;
+  const counted = phase === "training" ? summary.steps_total > 0 : summary.phase_total > 0;
+  const name = phase === "loading" ? "starting: loading model" : phase;
+  return counted ? `${name} ${Math.round(100 * part.done)} %` : name;
+}
