@@ -1,0 +1,71 @@
+"""What an evaluation found: metrics, the value of every query, and what was left out."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from embedtune_nb.evaluation.metrics import display_name
+
+
+@dataclass
+class Evaluation:
+    """The quality of one encoder on one set of held-out data.
+
+    Attributes
+    ----------
+    metrics
+        Name to value, each the plain mean over queries except ``f1_macro``.
+    per_query
+        One row a query (index: its id), one column a metric that single queries have.
+    primary
+        The metric that decides.
+    seconds
+        How long it took.
+    notes
+        Every choice that changes the figures, as sentences.
+    """
+
+    metrics: dict[str, float]
+    per_query: pd.DataFrame
+    primary: str
+    seconds: float
+    notes: list[str] = field(default_factory=list)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a metric: `metric`, `value`, `queries`, the deciding one first."""
+        names = sorted(self.metrics, key=lambda name: name != self.primary)
+        return pd.DataFrame(
+            {
+                "metric": names,
+                "value": [self.metrics[name] for name in names],
+                "queries": len(self.per_query),
+            }
+        )
+
+    def __repr__(self) -> str:
+        values = "  ".join(f"{name} {value:.3f}" for name, value in self._shown())
+        size = f"({len(self.per_query):,} queries, {self.seconds:.1f} s)"
+        return "\n".join([f"{values}  {size}", *(f"  note: {note}" for note in self.notes)])
+
+    def _repr_html_(self) -> str:
+        cell = "text-align:right;padding:2px 16px 2px 0;font-variant-numeric:tabular-nums"
+        small = "font-size:11px;color:var(--jp-ui-font-color2,#666)"
+        shown = self._shown()
+        head = "".join(f'<th style="{cell}">{html.escape(name)}</th>' for name, _ in shown)
+        values = "".join(f'<td style="{cell}">{value:.3f}</td>' for _, value in shown)
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        return (
+            f"<div><table><tr>{head}</tr><tr>{values}</tr></table>"
+            f'<div style="{small}">{len(self.per_query):,} queries in {self.seconds:.1f} s</div>'
+            + (f'<ul style="{small};margin:4px 0">{notes}</ul>' if notes else "")
+            + "</div>"
+        )
+
+    def _shown(self) -> list[tuple[str, float]]:
+        frame = self.to_frame()
+        return [
+            (display_name(name), value) for name, value in zip(frame["metric"], frame["value"], strict=True)
+        ]
