@@ -25,18 +25,17 @@ def finetune_cell(
     *description* says what ``data`` is, for the reader.
     """
     model = f".{base.id}" if base.id in CATALOGUE else f"({_quoted(base.path or str(base.hub_id))})"
-    arguments = [_quoted(name), f"data,  # {' '.join(description.split())}"]
+    arguments = [f"{_quoted(name)},", f"data,  # {' '.join(description.split())}"]
     if has_eval:
-        arguments.append("eval_data")
+        arguments.append("eval_data,")
     if loss is not None:
-        arguments.append(f"loss={_quoted(loss)}")
+        arguments.append(f"loss={_quoted(loss)},")
     if given:
-        arguments.append(f"hyperparams={{{_items(given)}}}")
+        arguments.append(f"hyperparams={{{_items(given)}}},")
     if executor != "process":
-        arguments.append(f"executor={_quoted(executor)}")
-    arguments += [f"seed={seed}", 'if_exists="open"', "background=True"]
-    lines = [argument if "#" in argument else f"{argument}," for argument in arguments]
-    body = "\n".join(f"    {line}" for line in lines)
+        arguments.append(f"executor={_quoted(executor)},")
+    arguments += [f"seed={seed},", 'if_exists="open",', "background=True,"]
+    body = "\n".join(f"    {argument}" for argument in arguments)
     return f"import embedtune_nb as et\n\njob = et.PretrainedEmbeddingModel{model}.finetune(\n{body}\n)\njob"
 
 
