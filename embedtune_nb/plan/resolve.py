@@ -26,6 +26,9 @@ from embedtune_nb.store.names import check_name
 SEED = 42
 EXECUTORS = ("process", "thread")
 _LATER_EXECUTORS = ("torchrun", "ray")
+# One contrastive epoch of wordllama on banking77 (77 classes), accuracy of 10 neighbours from 0.885:
+# 0.886 at 5e-5, 0.891 at 1e-3, 0.895 at 5e-3, 0.910 at 2e-2 (one seed).
+_STATIC_LEARNING_RATE = 2e-2
 
 
 def resolve(
@@ -91,9 +94,8 @@ def resolve(
     check_training_part(objective, parts, texts.rows)
     choose_steps(choices, texts.rows)
     truncated = choose_length(choices, base, texts.profile)
-    choices.take(
-        "learning_rate", "head_learning_rate", "learning_rate_scheduler", "weight_decay", "loss_scale"
-    )
+    _choose_learning_rate(choices, base)
+    choices.take("head_learning_rate", "learning_rate_scheduler", "weight_decay", "loss_scale")
     choices.take("normalize_embeddings", "instruction", "bf16")
     _choose_neighbors(choices, data.kind, texts.rows)
     seed_source = "default" if seed == SEED else "user"
@@ -134,6 +136,14 @@ def _check_executor(executor: str) -> None:
             expected=" or ".join(repr(known) for known in EXECUTORS),
             fix=f"{did_you_mean(str(executor), EXECUTORS)}Leave executor out for 'process'.",
         )
+
+
+def _choose_learning_rate(choices: Choices, base: BaseSpec) -> None:
+    if base.architecture == "static":
+        reason = "a table of word vectors needs bigger steps than an encoder"
+        choices.infer("learning_rate", _STATIC_LEARNING_RATE, reason)
+    else:
+        choices.take("learning_rate")
 
 
 def _choose_neighbors(choices: Choices, kind: str, rows: int) -> None:
