@@ -38,8 +38,8 @@ def split_labeled(
         unseen = set(eval_datasource.labels) - set(examples["label"])
         if unseen:
             advice.append(
-                f"{len(unseen)} labels of eval_datasource do not occur in the training part "
-                f"(for example {sorted(map(str, unseen))[0]!r}); their texts cannot be answered rightly."
+                f"Labels of eval_datasource that do not occur in the training part: {len(unseen)} "
+                f"(for example {min(map(str, unseen))!r}); their texts cannot be answered rightly."
             )
     want = targets(len(examples), selection=selection, verdict=eval_datasource is None)
     generator = np.random.default_rng(seed)
@@ -57,8 +57,7 @@ def split_labeled(
         missing = set(examples["label"]) - set(examples["label"][parts == VERDICT])
         if missing:
             reasons.append(
-                f"{len(missing)} labels are too rare for the verdict part (for example "
-                f"{sorted(map(str, missing))[0]!r})."
+                f"Labels too rare for the verdict part: {len(missing)} (for example {min(map(str, missing))!r})."
             )
     return Parts(
         train=_part(data, examples[parts == TRAIN], "train"),
@@ -77,7 +76,7 @@ def _units(examples: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
     units, told = _copies(examples["value"].tolist())
     copies = len(units) - len(np.unique(units))
     if copies:
-        told.append(f"{copies:,} texts are near-copies of another; each stays in one part with its original.")
+        told.append(f"Near-copies of another text: {copies:,}; each stays in one part with its original.")
     if "group" in examples:
         rows = np.arange(len(examples))
         units = linked(len(examples), [(rows, units), (rows, pd.factorize(examples["group"])[0])])
