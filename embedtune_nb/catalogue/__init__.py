@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from embedtune_nb.catalogue.base_models import CATALOGUE, BaseSpec
-from embedtune_nb.catalogue.files import ensure_available, local_folder, tokenizer_file
+from embedtune_nb.catalogue.files import ensure_available, is_here, local_folder, tokenizer_file
 from embedtune_nb.catalogue.resolve import resolve_base
 
-__all__ = ["CATALOGUE", "BaseSpec", "ensure_available", "local_folder", "resolve_base", "tokenizer_file"]
+__all__ = [
+    "CATALOGUE",
+    "BaseSpec",
+    "ensure_available",
+    "is_here",
+    "local_folder",
+    "resolve_base",
+    "tokenizer_file",
+]

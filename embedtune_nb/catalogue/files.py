@@ -57,6 +57,17 @@ def ensure_available(spec: BaseSpec) -> None:
         hub.ensure_reachable(str(spec.hub_id), remedy=remedy(spec))
 
 
+def is_here(spec: BaseSpec) -> bool:
+    """Return whether the model's files are on this machine, so that no network is needed.
+
+    Raises
+    ------
+    EmbedtuneError
+        If they are here but damaged or incomplete.
+    """
+    return _without_network(spec) is not None
+
+
 def remedy(spec: BaseSpec) -> str:
     """Return what to do where the model's files cannot be had."""
     if spec.id == "MINILM_L6":

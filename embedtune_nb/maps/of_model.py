@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,21 @@ def map_of_model(
     EmbeddingMap
         Interactive in a notebook; ``.to_frame()`` and ``.chart()`` beside it.
     """
+    job = map_job(model, data, limit=limit, neighbors=neighbors, seed=seed, executor=executor)
+    _show_progress(job)
+    return job.result()
+
+
+def map_job(
+    model: FinetunedEmbeddingModel,
+    data: Any = None,
+    *,
+    limit: int = 5000,
+    neighbors: int = 15,
+    seed: int = 0,
+    executor: str = "process",
+) -> Job:
+    """Return the job that makes, or made, the map, and wait for nothing; parameters as ``map_of_model``."""
     texts = _texts(model, data)
     left_out = max(0, len(texts) - limit)
     texts = texts.head(limit) if data is None else texts.sample(min(limit, len(texts)), random_state=seed)
@@ -75,9 +91,7 @@ def map_of_model(
         "executor": executor,
     }
     plan["fingerprint"] = _fingerprint(plan, texts, model.job.id)
-    job = _made_before(plan["fingerprint"]) or _start(plan, texts)
-    _show_progress(job)
-    return job.result()
+    return _made_before(plan["fingerprint"]) or _start(plan, texts)
 
 
 def run_map(folder: JobFolder, emit: Callable[[Event], None], should_stop: Callable[[], bool]) -> None:
@@ -103,9 +117,7 @@ def run_map(folder: JobFolder, emit: Callable[[Event], None], should_stop: Calla
             emit(Progress(done, total))
 
     def embed(phase: str, encoder: Encoder) -> Any:
-        return encoder.embed(
-            texts["text"].tolist(), progress=lambda done, total: progress(phase, done, total)
-        )
+        return encoder.embed(texts["text"].tolist(), progress=partial(progress, phase))
 
     emit(Phase("loading"))
     before = embed("embedding with the base model", Encoder.load(plan["base"], {}))
