@@ -34,7 +34,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 
 # Setting, value, source; the reason takes the rest.
-_COLUMN_WIDTHS = (23, 15, 10, 52)
+_COLUMN_WIDTHS = (27, 12, 10, 51)
 _CSS = """
 .etn-plan{--a:#0072B2;--line:var(--jp-border-color2,#d5d5d5);--soft:var(--jp-ui-font-color2,#616161);
 font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color1,#212121);
@@ -101,8 +101,10 @@ def headline(plan: Plan) -> list[tuple[str, str]]:
 
 def title(plan: Plan) -> str:
     """Return what the plan does, in one line."""
-    rows = shown(plan.data.get("rows"))
-    return f"{plan.base.get('id')} · {plan['loss']} · {rows} {plan.data.get('kind')} rows"
+    counts = (plan.data.get("split") or {}).get("counts") or {}
+    parts = ", ".join(f"{shown(count)} {part}" for part, count in counts.items() if count)
+    rows = f"{shown(plan.data.get('rows'))} {plan.data.get('kind')} rows"
+    return f"{plan.base.get('id')} · {plan['loss']} · {rows}" + (f": {parts}" if parts else "")
 
 
 def plan_as_text(plan: Plan) -> str:

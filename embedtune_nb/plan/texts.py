@@ -10,6 +10,7 @@ from embedtune_nb.data.kinds import LABELED
 from embedtune_nb.data.lengths import LengthProfile, profile_lengths
 from embedtune_nb.errors import PlanError
 from embedtune_nb.plan.choices import Choices
+from embedtune_nb.plan.plan import Setting
 
 # What an encoder without any declared limit is given: the length most were trained at.
 _UNDECLARED_LIMIT = 512
@@ -80,19 +81,17 @@ def choose_length(choices: Choices, base: BaseSpec, profile: LengthProfile) -> f
         choices.overrule("max_seq_length", None, "no limit: the model averages the vectors of all tokens")
         return 0.0
     choices.take("max_seq_length")
-    wanted, source = choices["max_seq_length"], choices.settings["max_seq_length"].source
+    wanted = choices["max_seq_length"]
     limit = base.max_length or _UNDECLARED_LIMIT
-    if isinstance(wanted, str):
-        length, how = profile.percentiles[wanted], _percentile_reason(wanted, profile)
-    else:
-        length, how = wanted, "you asked for it"
+    length = profile.percentiles[wanted] if isinstance(wanted, str) else wanted
     if length > limit:
         asked = f"{wanted} would be {length}" if isinstance(wanted, str) else f"you asked for {wanted}"
         what = f"all that {base.id} reads" if base.max_length else "taken, as the model declares no limit"
         choices.overrule("max_seq_length", limit, f"{limit} tokens are {what}; {asked}")
     elif isinstance(wanted, str):
-        asked = f"{wanted}, as you asked: " if source == "user" else ""
-        choices.overrule("max_seq_length", max(length, _LEAST_LENGTH), f"{asked}{how}")
+        source = "user" if "max_seq_length" in choices.given else "inferred"
+        reason = f"{wanted} {_percentile_reason(wanted, profile)}"
+        choices.settings["max_seq_length"] = Setting(max(length, _LEAST_LENGTH), source, reason)
     return profile.truncated_share(choices["max_seq_length"])
 
 

@@ -1,0 +1,72 @@
+import dataclasses
+
+import pytest
+
+from embedtune_nb.catalogue import CATALOGUE
+from embedtune_nb.plan import machine
+from embedtune_nb.plan.estimate import Workload, estimate
+from embedtune_nb.plan.machine import Machine
+
+SLOW = Machine(flops=100e9, bf16=False, accelerator="")
+WORK = Workload(steps=100, texts_per_step=128, mean_tokens=20.0, eval_texts=1000)
+
+
+def seconds(work=WORK, base="MINILM_L6", where=SLOW):
+    found = estimate(CATALOGUE[base], work, where)
+    assert 0 < found["seconds_low"] < found["seconds_high"]
+    return found["seconds_low"], found["seconds_high"]
+
+
+@pytest.mark.parametrize("field", ["steps", "texts_per_step", "mean_tokens", "eval_texts"])
+def test_more_work_takes_longer(field):
+    more = dataclasses.replace(WORK, **{field: 3 * getattr(WORK, field)})
+    assert all(there > here for here, there in zip(seconds(), seconds(more), strict=True))
+
+
+def test_a_bigger_model_takes_longer_and_a_static_one_is_quick():
+    assert seconds(base="WORDLLAMA_256")[1] < seconds()[1] < seconds(base="MPNET_BASE")[1]
+
+
+def test_a_faster_machine_is_faster_and_half_precision_may_be():
+    assert seconds(where=dataclasses.replace(SLOW, flops=400e9))[1] < seconds()[1]
+    with_bf16 = seconds(where=dataclasses.replace(SLOW, bf16=True))
+    assert with_bf16[0] < seconds()[0]
+    assert with_bf16[1] == seconds()[1]
+
+
+def test_longer_texts_and_bigger_batches_need_more_memory():
+    def memory(**changes):
+        return estimate(CATALOGUE["MINILM_L6"], dataclasses.replace(WORK, **changes), SLOW)[
+            "peak_memory_bytes"
+        ]
+
+    assert memory() < memory(texts_per_step=256)
+    # Twice the length is more than twice the activations: attention grows with its square.
+    grown = memory(mean_tokens=400.0) - memory(mean_tokens=1e-9)
+    assert memory(mean_tokens=800.0) - memory(mean_tokens=1e-9) > 2 * grown
+
+
+def test_a_measured_run_lies_within_the_range():
+    """MiniLM, 128 texts of 16 tokens a step: 81 texts/s in fp32 where the matrix rate was 177e9."""
+    work = Workload(steps=200, texts_per_step=128, mean_tokens=16.2, eval_texts=0)
+    low, high = seconds(work, where=Machine(177e9, False, ""))
+    assert low < 200 * 128 / 81 < high
+
+
+def test_an_unknown_size_is_said_to_be_unknown():
+    found = estimate(dataclasses.replace(CATALOGUE["MINILM_L6"], parameters=None), WORK, SLOW)
+    assert found["seconds_low"] is None
+    assert found["peak_memory_bytes"] is None
+    assert "worker measures" in found["reason"]
+
+
+def test_more_data_is_estimated_to_take_longer(plan_for, labeled):
+    few, many = (plan_for(labeled(rows=rows), loss="contrastive").estimate for rows in (200, 4000))
+    assert few["seconds_high"] < many["seconds_high"]
+
+
+def test_the_rate_is_measured_once_and_kept(monkeypatch):
+    first = machine.this_machine().flops
+    assert first > 1e8
+    monkeypatch.setattr(machine, "_measured_rate", lambda: pytest.fail("measured again"))
+    assert machine.this_machine().flops == first
