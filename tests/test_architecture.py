@@ -40,7 +40,9 @@ def test_no_file_grows_beyond_one_idea():
         str(path.relative_to(ROOT)): lines
         for folder in ("embedtune_nb", "js/src", "tests", "benchmarks")
         for path in (ROOT / folder).rglob("*")
-        if path.suffix in (".py", ".js") and "static" not in path.parts and "node_modules" not in path.parts
+        if path.suffix in (".py", ".js")
+        and "static" not in path.parts
+        and "node_modules" not in path.parts
         and (lines := len(path.read_text().splitlines())) > 400
     }
     assert not long
@@ -50,4 +52,4 @@ def test_a_misspelt_public_name_is_told_the_right_one():
     import embedtune_nb
 
     with pytest.raises(AttributeError, match="Datasource"):
-        embedtune_nb.DataSource  # noqa: B018
+        embedtune_nb.DataSource

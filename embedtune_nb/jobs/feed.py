@@ -79,7 +79,8 @@ class JobFeed:
         self._phase_lasted: dict[str, float] = {}
         plan = folder.plan()
         settings = {key: setting["value"] for key, setting in plan.get("settings", {}).items()}
-        metric = settings.get("metric")
+        selecting = {"head": "head_accuracy", "loss": "loss"}.get(str(settings.get("eval_method")))
+        metric = selecting or settings.get("metric")
         self._told_state = "queued"
         self.snapshot = JobSnapshot(
             id=folder.id,
@@ -88,6 +89,7 @@ class JobFeed:
             steps_total=settings.get("steps_total") or 0,
             epochs_total=float(settings.get("epochs") or 0),
             primary=f"eval/{metric}" if metric else "",
+            higher_is_better=metric != "loss",
             plan=plan,
             code=plan.get("code", ""),
         )

@@ -142,7 +142,8 @@ class Job:
 
         A cell interrupt ends the watching; the job goes on.
         """
-        late("watch")(self)
+        with late("watch")(self):
+            self.wait()
         return self
 
     def result(self) -> Any:

@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 
 from embedtune_nb.catalogue import BaseSpec, local_folder
-from embedtune_nb.errors import DataError, NotYetError
+from embedtune_nb.data.datasource import Datasource
+from embedtune_nb.data.kinds import RETRIEVAL
+from embedtune_nb.data.split import split
+from embedtune_nb.data.split_retrieval import as_retrieval
+from embedtune_nb.errors import DataError
 from embedtune_nb.jobs.job import Job
 from embedtune_nb.models.coerce import to_datasource
 from embedtune_nb.models.tune import begin
@@ -93,7 +97,6 @@ class EmbeddingModel:
         Evaluation
             Metrics, per-query values, notes on what was left out.
         """
-        from embedtune_nb.data.split import split
         from embedtune_nb.evaluation.evaluate import evaluate
 
         source = to_datasource(data, value_column=value_column, label_column=label_column)
@@ -101,7 +104,7 @@ class EmbeddingModel:
         labeled = source.kind == "labeled"
         whole = parts.verdict if labeled else source
         if source.kind == "pairs":
-            whole = source.to_retrieval()
+            whole = Datasource(RETRIEVAL, as_retrieval(source), name=source.name)
         return evaluate(
             self._loaded(),
             whole,
@@ -109,7 +112,7 @@ class EmbeddingModel:
             settings={"neighbor_count": neighbor_count, "seed": seed},
         )
 
-    def plan(self, data: Any, name: str = "draft", *, trial_count: int = 1, **options: Any) -> Plan:
+    def plan(self, data: Any, name: str = "draft", **options: Any) -> Plan:
         """Resolve every setting of a run without starting it; takes what :meth:`finetune` takes.
 
         Returns
@@ -117,7 +120,6 @@ class EmbeddingModel:
         Plan
             A table in a notebook: value, source and reason of each setting, steps, time, memory.
         """
-        _refuse_sweep(trial_count)
         columns = {
             key: options.pop(key)
             for key in ("value_column", "label_column", "score_column")
@@ -158,7 +160,8 @@ class EmbeddingModel:
         name
             Unique, regardless of case; letters, digits, dots, dashes, underscores.
         data
-            A Datasource or anything with ``to_datasource()``, a DataFrame, a list of dicts, a dict of columns.
+            A Datasource or anything with ``to_datasource()``, a DataFrame, a list of dicts or a dict of
+            columns.
         eval_datasource
             The data of the verdict. None: 20 % of *data*, at most 2,000 rows, held out without leaks.
         loss
@@ -177,7 +180,8 @@ class EmbeddingModel:
         executor
             ``"process"`` (survives a kernel restart) or ``"thread"``.
         resume_from_checkpoint
-            True: a stopped or failed job of that name goes on from its last checkpoint, if its plan is the same.
+            True: a stopped or failed job of that name goes on from its last checkpoint, if its plan is
+            the same.
         seed
             Of split, shuffling, initial weights and the verdict's resamples.
 
@@ -191,7 +195,6 @@ class EmbeddingModel:
         EmbedtuneError
             Whatever is wrong with data, name, loss or settings is told before a job starts.
         """
-        _refuse_sweep(trial_count)
         columns = {"value_column": value_column, "label_column": label_column, "score_column": score_column}
         job: Job = begin(
             self._spec,
@@ -200,6 +203,7 @@ class EmbeddingModel:
             eval_datasource=None if eval_datasource is None else to_datasource(eval_datasource, **columns),
             loss=loss,
             hyperparams=hyperparams,
+            trial_count=trial_count,
             if_exists=if_exists,
             executor=executor,
             resume_from_checkpoint=resume_from_checkpoint,
@@ -216,12 +220,3 @@ class EmbeddingModel:
             local_folder(self._spec)
             self._encoder = Encoder.load(self._spec, {})
         return self._encoder
-
-
-def _refuse_sweep(trial_count: int) -> None:
-    if trial_count != 1:
-        raise NotYetError(
-            f"trial_count={trial_count!r} asks for a sweep, which is not part of this version.",
-            expected="trial_count=1",
-            fix="run single jobs under different names and compare their verdicts.",
-        )

@@ -133,7 +133,7 @@ class FinetunedEmbeddingModel(EmbeddingModel):
         return self._record.facts["metrics"]
 
     def map(self, data: Any = None, **options: Any) -> Any:
-        """Show the texts before and after in one picture; see :func:`embedtune_nb.maps.of_model.map_of_model`."""
+        """Show texts before and after in one picture; options as in ``maps.of_model.map_of_model``."""
         return late("map_of_model")(self, data, **options)
 
     def verify(self) -> FinetunedEmbeddingModel:

@@ -1,11 +1,11 @@
-"""From a call of ``finetune`` to a job: a new one, a running one, a stopped one carried on, or one long done."""
+"""From a call of ``finetune`` to a job: new, running, stopped and carried on, or long done."""
 
 from __future__ import annotations
 
 import warnings
 from typing import Any
 
-from embedtune_nb.catalogue import BaseSpec, ensure_available
+from embedtune_nb.catalogue import BaseSpec
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.split import Split
 from embedtune_nb.errors import AlreadyExistsError, PlanError
@@ -29,6 +29,7 @@ def begin(
     eval_datasource: Datasource | None,
     loss: str | None,
     hyperparams: dict[str, Any] | None,
+    trial_count: int,
     if_exists: str,
     executor: str,
     resume_from_checkpoint: bool,
@@ -55,6 +56,7 @@ def begin(
         eval_datasource=eval_datasource,
         loss=loss,
         hyperparams=hyperparams,
+        trial_count=trial_count,
         seed=seed,
         executor=executor,
     )
@@ -67,13 +69,14 @@ def begin(
             return _running(job, plan, if_exists)
         if job is not None and (if_exists == "open" or resume_from_checkpoint):
             return _carry_on(job, plan)
-        return _new(spec, plan, split, executor)
+        return _new(plan, split, executor)
 
 
 def _existing(record: ModelRecord, job: Job | None, plan: Plan, if_exists: str) -> Job:
     if if_exists == "error":
+        trained = record.created[:16].replace("T", " ")
         raise AlreadyExistsError(
-            f"The name {record.name!r} is taken by a model trained {record.created[:16].replace('T', ' ')} UTC.",
+            f"The name {record.name!r} is taken by a model trained {trained} UTC.",
             fix=f"choose another name, pass if_exists='open' to get that model, "
             f"or FinetunedEmbeddingModel.drop({record.name!r}).",
         )
@@ -114,8 +117,7 @@ def _carry_on(job: Job, plan: Plan) -> Job:
     return job.resume()
 
 
-def _new(spec: BaseSpec, plan: Plan, split: Split, executor: str) -> Job:
-    ensure_available(spec)
+def _new(plan: Plan, split: Split, executor: str) -> Job:
     writable_folder("models")
     return submit(create(plan.name, plan.to_json(), split.write), executor)
 

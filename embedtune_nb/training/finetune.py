@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.split import Split
 from embedtune_nb.encoder.encoder import Encoder
-from embedtune_nb.encoder.precision import choose_bf16
 from embedtune_nb.encoder.threads import choose_threads, use_threads
 from embedtune_nb.errors import JobStoppedError
-from embedtune_nb.evaluation.evaluate import Evaluation, evaluate
+from embedtune_nb.evaluation.evaluate import evaluate
+from embedtune_nb.evaluation.result import Evaluation
+from embedtune_nb.evaluation.vectors import VectorCache
 from embedtune_nb.evaluation.verdict import Verdict, paired_verdict
 from embedtune_nb.plan.plan import Plan
 from embedtune_nb.store.events import (
     Base,
     Event,
-    Measured,
     Metrics,
     Notice,
     Phase,
@@ -32,9 +31,10 @@ from embedtune_nb.store.events import (
 from embedtune_nb.store.home import models_folder
 from embedtune_nb.store.job_folder import JobFolder
 from embedtune_nb.store.publish import publish
+from embedtune_nb.training.build import build_trainer
+from embedtune_nb.training.checkpoint import latest_checkpoint
 from embedtune_nb.training.kept import load_evaluation, save_evaluation
 from embedtune_nb.training.publish_model import write_model
-from embedtune_nb.training.trainer import build_trainer, latest_checkpoint
 
 Emit = Callable[[Event], None]
 _PROGRESS_SECONDS = 0.25
@@ -57,42 +57,36 @@ def run_finetune(folder: JobFolder, emit: Emit, should_stop: Callable[[], bool])
     JobStoppedError
         If the user asked for a stop; a checkpoint is kept once training has begun.
     """
-    Run(folder, emit, should_stop).carry_out()
+    _Run(folder, emit, should_stop).carry_out()
 
 
-class Run:
-    """The stages of one finetune job; see :func:`run_finetune`."""
+class _Run:
+    """The stages of one finetune job and what they hand on to each other."""
 
     def __init__(self, folder: JobFolder, emit: Emit, should_stop: Callable[[], bool]) -> None:
         self.folder, self.emit, self.should_stop = folder, emit, should_stop
         self.plan = Plan.from_json(folder.plan())
         self.settings: dict[str, Any] = {key: setting.value for key, setting in self.plan.settings.items()}
+        self._told_progress = 0.0
 
     def carry_out(self) -> None:
         """Load, evaluate the base, train, evaluate, judge, publish."""
         self.emit(Phase("loading"))
+        use_threads(choose_threads())
         self.split = Split.read(self.folder.data)
-        threads = choose_threads()
-        use_threads(threads)
-        # evaluated and published with the model's own limit; the plan's shorter one is for training
+        # judged and published with the model's own limit; the plan's shorter one serves training
         self.encoder = Encoder.load(self.plan.base, {**self.settings, "max_seq_length": None})
-        texts = self.split.train.texts()
-        bf16 = choose_bf16(self.encoder.model, self.encoder.seam, texts, self.settings["bf16"])
-        self.settings["bf16"] = bf16.value
-        measured = {"bf16": bf16, "threads": threads, "texts per chunk": self.encoder.chunking}
-        self.emit(
-            Measured(
-                {key: {"value": choice.value, "reason": choice.reason} for key, choice in measured.items()}
-            )
-        )
+        self.own_limit = self.encoder.model.max_seq_length
         before = self._evaluate_base()
-        steps, epochs = self._train()
+        step, epoch = self._train()
         self.emit(Phase("evaluating"))
         after = self._evaluate(self.split.verdict)
         save_evaluation(after, self.folder.path / "evaluation" / "after")
         if self.split.selection is None:
-            self.emit(Metrics(steps, epochs, _eval_values(after)))
-        verdict = self._judge(before, after)
+            self.emit(Metrics(step, epoch, _eval_values(after)))
+        self.emit(Phase("verdict"))
+        verdict = paired_verdict(before, after, metric=self.settings["metric"], seed=self.settings["seed"])
+        self.emit(VerdictReached(verdict.to_dict()))
         self._publish(before, after, verdict)
 
     def _evaluate_base(self) -> Evaluation:
@@ -102,11 +96,15 @@ class Run:
         if before is not None:
             self.emit(Notice("The base model's evaluation was kept from the earlier attempt."))
             return before
-        before = self._evaluate(self.split.verdict)
+        vectors = VectorCache()  # both parts search the same documents
+        before = self._evaluate(self.split.verdict, vectors)
         for note in before.notes:
             self.emit(Notice(note))
         # the live curve shows the part that selects, where there is one; the verdict part stays out of it
-        start = before if self.split.selection is None else self._evaluate_selection()
+        start: Evaluation | None = before
+        if self.split.selection is not None:
+            by_ranking = self.settings["eval_method"] in ("neighbor", "retrieval")
+            start = self._evaluate(self.split.selection, vectors) if by_ranking else None
         if start is not None:
             self.emit(Base(_eval_values(start)))
             self.emit(Metrics(0, 0.0, _eval_values(start)))
@@ -115,75 +113,64 @@ class Run:
 
     def _train(self) -> tuple[int, float]:
         self.emit(Phase("training", self.settings["steps_total"]))
+        checkpoint = latest_checkpoint(self.folder.path)
+        if checkpoint is not None:
+            self.emit(Notice(f"Carrying on from the checkpoint of {checkpoint.name}."))
         with self._reading_at_most(self.settings["max_seq_length"]):
-            trainer = build_trainer(
+            self.trainer = build_trainer(
                 self.encoder,
                 self.split.train,
-                self.settings,
+                {**self.settings, "metric": self._selecting_metric()},
                 output_dir=self.folder.path,
                 emit=self.emit,
                 should_stop=self.should_stop,
                 on_evaluate=self._on_evaluate if self.split.selection is not None else None,
+                resume_from=checkpoint,
             )
-            self.trainer = trainer
-            checkpoint = latest_checkpoint(self.folder.path)
-            if checkpoint is not None:
-                self.emit(Notice(f"Carrying on from {checkpoint.name}."))
-            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-        if trainer.outcome == "stopped":
+            result = self.trainer.run(resume_from=checkpoint)
+        if result.outcome == "stopped":
             raise JobStoppedError(
-                f"Stopped at step {trainer.state.global_step} of {self.settings['steps_total']}; "
-                "a checkpoint is kept.",
+                f"Stopped at step {result.step} of {self.settings['steps_total']}; a checkpoint is kept.",
                 fix="carry on with job.resume().",
             )
-        if trainer.outcome == "early stopped":
+        if result.outcome == "early stopped":
             self.emit(
                 Notice(
-                    f"Stopped early at step {trainer.state.global_step}: no gain in "
-                    f"{self.settings['early_stopping']} evaluations; the best weights are taken."
+                    f"Stopped early at step {result.step}: no gain in {self.settings['early_stopping']} "
+                    "evaluations in a row."
                 )
             )
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        self.emit(
-            Measured({"peak_memory_bytes": {"value": peak, "reason": "most memory this process ever held"}})
-        )
-        return trainer.state.global_step, trainer.state.epoch or 0.0
+        return result.step, float(self.trainer.state.epoch or 0.0)
 
-    def _on_evaluate(self, step: int, epoch: float) -> float | None:
+    def _selecting_metric(self) -> str:
+        names = {"head": "head_accuracy", "loss": "loss"}
+        return names.get(self.settings["eval_method"], self.settings["metric"])
+
+    def _on_evaluate(self, step: int, epoch: float) -> float:
         """Evaluate on the selection part during training; higher is better."""
-        method = self.settings["eval_method"]
-        if method == "head":
-            values = {"head_accuracy": self.trainer.head_accuracy(self.split.selection)}
-            score = values["head_accuracy"]
-        elif method == "loss":
-            values = {"loss": self.trainer.eval_loss(self.split.selection)}
-            score = -values["loss"]
-        else:
-            evaluation = self._evaluate_selection()
-            values, score = evaluation.metrics, evaluation.metrics[self.settings["metric"]]
-        self.emit(Metrics(step, epoch, {f"eval/{name}": value for name, value in values.items()}))
-        return score
+        name, selection = self._selecting_metric(), self.split.selection
+        with self._reading_at_most(self.own_limit):
+            if name == "head_accuracy":
+                values = {name: self.trainer.head_accuracy(selection)}
+            elif name == "loss":
+                values = {name: self.trainer.eval_loss(selection)}
+            else:
+                values = self._evaluate(selection).metrics
+        self.emit(Metrics(step, epoch, {f"eval/{key}": value for key, value in values.items()}))
+        return -values[name] if name == "loss" else values[name]
 
-    def _evaluate_selection(self) -> Evaluation | None:
-        if self.settings["eval_method"] in ("head", "loss"):
-            return None
-        with self._reading_at_most(None):
-            return self._evaluate(self.split.selection)
-
-    def _evaluate(self, data: Any) -> Evaluation:
+    def _evaluate(self, data: Any, vectors: VectorCache | None = None) -> Evaluation:
         return evaluate(
             self.encoder,
             data,
-            reference=self.split.train if data.kind == "labeled" else None,
+            reference=self._reference(),
             settings=self.settings,
             progress=self._progress,
+            cache=vectors,
         )
 
-    def _judge(self, before: Evaluation, after: Evaluation) -> Verdict:
-        self.emit(Phase("verdict"))
-        verdict = paired_verdict(before, after, metric=self.settings["metric"], seed=self.settings["seed"])
-        self.emit(VerdictReached(verdict.to_dict()))
-        return verdict
+    def _reference(self) -> Datasource | None:
+        return self.split.train if self.split.verdict.kind == "labeled" else None
 
     def _publish(self, before: Evaluation, after: Evaluation, verdict: Verdict) -> None:
         self.emit(Phase("publishing"))
@@ -198,7 +185,7 @@ class Run:
                 after=after,
                 verdict=verdict,
                 verdict_data=self.split.verdict,
-                reference=self.split.train if self.split.verdict.kind == "labeled" else None,
+                reference=self._reference(),
                 settings=self.settings,
                 emit=self.emit,
             )
@@ -206,28 +193,25 @@ class Run:
         path = publish(models_folder() / self.plan.name, build)
         self.emit(Published(self.plan.name, str(path)))
 
-    _last_progress = 0.0
-
     def _progress(self, done: int, total: int) -> None:
         if self.should_stop():
             raise JobStoppedError("Stopped during an evaluation.", fix="carry on with job.resume().")
         now = time.monotonic()
-        if done == total or now - self._last_progress > _PROGRESS_SECONDS:
-            self._last_progress = now
+        if done == total or now - self._told_progress > _PROGRESS_SECONDS:
+            self._told_progress = now
             self.emit(Progress(done, total))
 
     @contextmanager
     def _reading_at_most(self, tokens: int | None) -> Iterator[None]:
-        """Let the model read *tokens* of a text inside the block; None means its own limit."""
-        model = self.encoder.model
-        own, now = self.plan.base["max_length"], model.max_seq_length
-        limit = own if tokens is None else tokens
-        if limit is not None:
-            model.max_seq_length = limit
+        """Let the model read at most *tokens* of a text inside the block; None changes nothing."""
+        model, now = self.encoder.model, self.encoder.model.max_seq_length
+        if tokens is not None and now is not None:
+            model.max_seq_length = tokens
         try:
             yield
         finally:
-            model.max_seq_length = now
+            if tokens is not None and now is not None:
+                model.max_seq_length = now
 
 
 def _eval_values(evaluation: Evaluation) -> dict[str, float]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from embedtune_nb.evaluation.evaluate import Evaluation
+from embedtune_nb.evaluation.result import Evaluation
 
 
 def save_evaluation(evaluation: Evaluation, folder: Path) -> None:

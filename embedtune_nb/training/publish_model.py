@@ -11,7 +11,7 @@ from typing import Any
 
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.encoder.encoder import Encoder
-from embedtune_nb.evaluation.evaluate import Evaluation
+from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.verdict import Verdict
 from embedtune_nb.plan.plan import Plan
 from embedtune_nb.store.events import Event

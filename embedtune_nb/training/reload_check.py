@@ -20,7 +20,8 @@ import numpy as np
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.errors import IntegrityError
-from embedtune_nb.evaluation.evaluate import Evaluation, evaluate
+from embedtune_nb.evaluation.evaluate import evaluate
+from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.store.events import Event, Phase
 
 _SAMPLE = 64
