@@ -42,9 +42,9 @@ def api_docs(kind: str = RETRIEVAL, *, libraries: Sequence[str] = LIBRARIES) -> 
     Parameters
     ----------
     kind
-        ``"retrieval"``: the first sentence of a docstring asks for the rest of its description; a split keeps each
-        module whole. ``"labeled"``: the first sentence with its module as label, labels of at least 30 rows.
-        A module here is the first two parts of its name, such as ``scipy.cluster``.
+        ``"retrieval"``: the first sentence of a docstring asks for the rest of its description; a split
+        keeps each module whole. ``"labeled"``: the first sentence with its module as label, labels of at
+        least 30 rows. A module here is the first two parts of its name, such as ``scipy.cluster``.
     libraries
         Top packages to read. Those not installed are left out, and a note says so.
 
@@ -52,8 +52,8 @@ def api_docs(kind: str = RETRIEVAL, *, libraries: Sequence[str] = LIBRARIES) -> 
     -------
     Datasource
         Public functions, classes and methods of public modules; mark-up, copies and near-copies removed and
-        counted. The numbers follow the installed versions. The first call reads a few thousand files in parallel,
-        later ones a cache in the home folder.
+        counted. The numbers follow the installed versions. The first call reads a few thousand files in
+        parallel, later ones a cache in the home folder.
 
     Raises
     ------
@@ -83,18 +83,37 @@ def api_docs(kind: str = RETRIEVAL, *, libraries: Sequence[str] = LIBRARIES) -> 
 
 def _retrieval(table: pd.DataFrame, notes: list[str]) -> Datasource:
     dropped: list[Dropped] = []
-    table = _keep(table, _words(table["description"]) >= _LEAST_DESCRIPTION_WORDS, "no description to find", dropped)
-    table = _keep(table, _words(table["summary"]) >= _LEAST_SUMMARY_WORDS, "summary of one or two words", dropped)
-    table = _keep(table, _first_of_copies(table["summary"]), "summary equal or nearly equal to an earlier one", dropped)
-    table = _keep(table, _first_of_copies(table["description"]), "description equal or nearly equal to an earlier one", dropped)
-    frame = pd.DataFrame({"query": table["summary"], "document": table["description"], "group": table["label"]})
-    return _finished(frame, RETRIEVAL, "the first sentence asks, the rest of the description answers", dropped, notes)
+    table = _keep(
+        table, _words(table["description"]) >= _LEAST_DESCRIPTION_WORDS, "no description to find", dropped
+    )
+    table = _keep(
+        table, _words(table["summary"]) >= _LEAST_SUMMARY_WORDS, "summary of one or two words", dropped
+    )
+    table = _keep(
+        table, _first_of_copies(table["summary"]), "summary equal or nearly equal to an earlier one", dropped
+    )
+    table = _keep(
+        table,
+        _first_of_copies(table["description"]),
+        "description equal or nearly equal to an earlier one",
+        dropped,
+    )
+    frame = pd.DataFrame(
+        {"query": table["summary"], "document": table["description"], "group": table["label"]}
+    )
+    return _finished(
+        frame, RETRIEVAL, "the first sentence asks, the rest of the description answers", dropped, notes
+    )
 
 
 def _labeled(table: pd.DataFrame, notes: list[str]) -> Datasource:
     dropped: list[Dropped] = []
-    table = _keep(table, _words(table["summary"]) >= _LEAST_SUMMARY_WORDS, "summary of one or two words", dropped)
-    table = _keep(table, _first_of_copies(table["summary"]), "summary equal or nearly equal to an earlier one", dropped)
+    table = _keep(
+        table, _words(table["summary"]) >= _LEAST_SUMMARY_WORDS, "summary of one or two words", dropped
+    )
+    table = _keep(
+        table, _first_of_copies(table["summary"]), "summary equal or nearly equal to an earlier one", dropped
+    )
     rows_of_label = table["label"].map(table["label"].value_counts())
     enough = (rows_of_label >= _LEAST_ROWS_A_LABEL).to_numpy()
     table = _keep(table, enough, f"module with fewer than {_LEAST_ROWS_A_LABEL} summaries", dropped)
@@ -182,7 +201,9 @@ def _read_all(roots: dict[str, Path]) -> dict:
 def _in_parallel(modules: list[tuple[str, str]]) -> Iterator[tuple[int, tuple[list, int]]]:
     workers = min(os.cpu_count() or 1, 8)
     largest_first = sorted(modules, key=lambda module: -Path(module[1]).stat().st_size)
-    chunks = [largest_first[start :: workers * _CHUNKS_A_WORKER] for start in range(workers * _CHUNKS_A_WORKER)]
+    chunks = [
+        largest_first[start :: workers * _CHUNKS_A_WORKER] for start in range(workers * _CHUNKS_A_WORKER)
+    ]
     pool = ThreadPoolExecutor(workers)
     try:
         tasks = {pool.submit(_in_own_process, chunk): len(chunk) for chunk in chunks if chunk}
@@ -193,8 +214,8 @@ def _in_parallel(modules: list[tuple[str, str]]) -> Iterator[tuple[int, tuple[li
 
 
 def _in_own_process(chunk: list[tuple[str, str]]) -> tuple[list, int]:
-    # A fresh interpreter, neither forked nor a multiprocessing child: a notebook that has computed with torch must
-    # not be forked, and multiprocessing would run an unguarded script a second time.
+    # A fresh interpreter, neither forked nor a multiprocessing child: a notebook that has computed with torch
+    # must not be forked, and multiprocessing would run an unguarded script a second time.
     source = str(Path(embedtune_nb.__file__).parents[1])
     path = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))
     try:

@@ -26,10 +26,11 @@ def build_retrieval(queries: Any, corpus: Any, qrels: Any, *, group_column: Hash
     Parameters
     ----------
     queries, corpus
-        A table with an id column and a text column (and, for documents, an optional title), or ``{id: text}``.
+        A table with an id column and a text column (and, for documents, an optional title), or ``{id:
+        text}``.
     qrels
-        A table with query id, document id and optionally relevance, or ``{query id: {document id: relevance}}``,
-        or ``{query id: [document ids]}``.
+        A table with query id, document id and optionally relevance, or ``{query id: {document id:
+        relevance}}``, or ``{query id: [document ids]}``.
     group_column
         Column of *queries* whose values a split must not tear apart.
 
@@ -135,7 +136,8 @@ def _judgements(qrels: Any, dropped: list[Dropped]) -> pd.DataFrame:
     elif not isinstance(qrels, pd.DataFrame):
         raise DataError(
             f"qrels is a {type(qrels).__name__}.",
-            expected="a DataFrame with query_id, corpus_id and relevance, or {query id: {document id: relevance}}",
+            expected="a DataFrame with query_id, corpus_id and relevance, or {query id: {document "
+            "id: relevance}}",
         )
     grade_column = next((name for name in _QREL_GRADE if name in qrels.columns), None)
     grades = qrels[grade_column] if grade_column else pd.Series(1.0, index=qrels.index)

@@ -140,7 +140,8 @@ def clean_labels(series: pd.Series, column: Hashable) -> Cleaned:
         if not np.all(np.isfinite(whole) & (whole == np.floor(whole))):
             row = int(np.flatnonzero(~absent)[np.flatnonzero(whole != np.floor(whole))[0]])
             raise DataError(
-                f"Column {column!r} holds fractions ({values[row]!r} in row {row}); these are scores, not labels.",
+                f"Column {column!r} holds fractions ({values[row]!r} in row {row}); "
+                "these are scores, not labels.",
                 expected="texts or whole numbers as labels",
                 fix="cut the scores into classes (pandas.cut) and name that column as the label.",
             )
@@ -200,7 +201,8 @@ def _lookalikes(labels: set[str], column: Hashable) -> list[str]:
         folded = " ".join(label.split()).casefold()
         if folded in seen:
             return [
-                f"Labels of column {column!r} differ only in case or spaces, for example {seen[folded]!r} and "
+                f"Labels of column {column!r} differ only in case or spaces, for example "
+                f"{seen[folded]!r} and "
                 f"{label!r}; they count as different classes."
             ]
         seen[folded] = label

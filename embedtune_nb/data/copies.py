@@ -1,8 +1,8 @@
 """Texts that say the same in almost the same letters.
 
 Near-copies are found by MinHash over character 5-grams with banded locality-sensitive hashing (Broder 1997;
-Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter 3); every candidate pair is then checked by
-its true Jaccard similarity.
+Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter 3); every candidate pair is then
+checked by its true Jaccard similarity.
 """
 
 from __future__ import annotations

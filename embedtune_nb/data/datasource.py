@@ -25,7 +25,8 @@ from embedtune_nb.errors import DataError, IntegrityError
 
 
 class Datasource:
-    """A table of examples and the roles of its columns. Made by the ``from_...`` methods; never changed after.
+    """A table of examples and the roles of its columns. Made by the ``from_...`` methods; never changed
+    after.
 
     Attributes
     ----------
@@ -36,9 +37,10 @@ class Datasource:
     name : str
         What to call it on screen.
     frames : dict of DataFrame
-        The examples. labeled: ``examples`` (id, value, label, optional group). pairs: ``examples`` (id, anchor,
-        positive, optional group). retrieval: ``queries`` (id, text, optional group), ``corpus`` (id, text),
-        ``qrels`` (query_id, corpus_id, relevance > 0). ``id`` of an example is its row in the source, from 0.
+        The examples. labeled: ``examples`` (id, value, label, optional group). pairs: ``examples`` (id,
+        anchor, positive, optional group). retrieval: ``queries`` (id, text, optional group), ``corpus``
+        (id, text), ``qrels`` (query_id, corpus_id, relevance > 0). ``id`` of an example is its row in the
+        source, from 0.
     roles : dict of RoleChoice
         For each role the column it came from and why.
     dropped : list of Dropped
@@ -82,8 +84,8 @@ class Datasource:
         df
             One example a row.
         kind
-            ``"labeled"`` (roles value, label), ``"pairs"`` (anchor, positive) or ``"retrieval"`` (query, document,
-            optional relevance). Inferred from names and content by default.
+            ``"labeled"`` (roles value, label), ``"pairs"`` (anchor, positive) or ``"retrieval"`` (query,
+            document, optional relevance). Inferred from names and content by default.
         roles
             ``{role: column}`` where the names of the columns do not say it.
         group_column
@@ -145,7 +147,7 @@ class Datasource:
 
     @classmethod
     def from_dict(cls, columns: Mapping[str, Iterable[Any]], **options: Any) -> Datasource:
-        """Make a Datasource from equally long columns, ``{name: values}``. Options as in :meth:`from_pandas`."""
+        """Make a Datasource from columns, ``{name: values}``. Options as in :meth:`from_pandas`."""
         listed = {
             name: [values] if isinstance(values, str) else list(values) for name, values in columns.items()
         }
@@ -197,8 +199,8 @@ class Datasource:
         queries, corpus
             A DataFrame with an id and a text column (documents may have a title), or ``{id: text}``.
         qrels
-            A DataFrame with query_id, corpus_id and relevance, or ``{query id: {document id: relevance}}``, or
-            ``{query id: [document ids]}``. Above 0 means relevant.
+            A DataFrame with query_id, corpus_id and relevance, or ``{query id: {document id:
+            relevance}}``, or ``{query id: [document ids]}``. Above 0 means relevant.
         group_column
             Column of *queries*; queries with the same value stay together in a split.
         name
@@ -254,7 +256,7 @@ class Datasource:
         return self.frames["examples"]["label"].value_counts()
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return the examples as one table; for retrieval one row a judgement, with both texts and both ids."""
+        """Return the examples as one table; for retrieval one row a judgement, with texts and ids."""
         if self.kind != RETRIEVAL:
             return self.frames["examples"].copy()
         queries = self.frames["queries"].rename(columns={"id": "query_id", "text": "query"})
@@ -280,7 +282,7 @@ class Datasource:
         return table[[name for name in shown if name in table.columns]].reset_index(drop=True)
 
     def profile(self, tokenizer_file: str | Path | None = None) -> LengthProfile:
-        """Return how long the texts are in tokens; without a ``tokenizer.json`` it is an estimate and says so."""
+        """Return how long the texts are in tokens; without a ``tokenizer.json`` it is called an estimate."""
         return profile_lengths(self.texts_by_role(), tokenizer_file)
 
     def to_datasource(self) -> Datasource:

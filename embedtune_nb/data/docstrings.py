@@ -1,7 +1,7 @@
 """Reading docstrings out of source files without importing what they document.
 
-Run as a program it reads a JSON list of ``[module, path]`` from standard input and writes the docstrings found to
-standard output; so other processes can share the work without inheriting anything from a notebook.
+Run as a program it reads a JSON list of ``[module, path]`` from standard input and writes the docstrings
+found to standard output; so other processes can share the work without inheriting anything from a notebook.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def read_docstrings(modules: list[tuple[str, str]]) -> tuple[list[tuple[str, str
     Returns
     -------
     rows, unreadable
-        ``(module, qualified name, summary, description)`` of every public function, class and method that has a
-        summary; and how many files could not be parsed.
+        ``(module, qualified name, summary, description)`` of every public function, class and method that
+        has a summary; and how many files could not be parsed.
     """
     rows, unreadable = [], 0
     for module, path in modules:

@@ -1,4 +1,4 @@
-"""A Datasource as a card in a notebook. Every text of the data is escaped; nothing is loaded from elsewhere."""
+"""A Datasource as a card in a notebook. All text of the data is escaped; nothing is loaded from elsewhere."""
 
 from __future__ import annotations
 
@@ -13,28 +13,32 @@ if TYPE_CHECKING:
     from embedtune_nb.data.datasource import Datasource
 
 _CLASSES_SHOWN = 8
+_SHORT = 28
 _STYLE = """
 .etn-data{--ink:var(--jp-ui-font-color1,CanvasText);--soft:var(--jp-ui-font-color2,GrayText);
 --edge:var(--jp-border-color2,rgba(128,128,128,.35));--accent:#0072B2;color-scheme:light dark;
-color:var(--ink);background:var(--jp-layout-color1,Canvas);border:1px solid var(--edge);border-radius:8px;
-padding:12px;max-width:1100px;font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif)}
+color:var(--ink);background:var(--jp-layout-color1,Canvas);border:1px solid var(--edge);
+border-radius:8px;padding:12px;max-width:1100px;font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif)}
 [data-jp-theme-light="false"] .etn-data{--accent:#56B4E9;color-scheme:dark}
 [data-jp-theme-light="true"] .etn-data{color-scheme:light}
 @media(prefers-color-scheme:dark){body:not([data-jp-theme-light]) .etn-data{--accent:#56B4E9}}
 .etn-data .top{display:flex;flex-wrap:wrap;gap:4px 12px;align-items:baseline;margin-bottom:8px}
 .etn-data .top b{font-size:15px}
-.etn-data .kind{border:1px solid var(--accent);color:var(--accent);border-radius:8px;padding:0 8px;font-size:11px}
+.etn-data .kind{border:1px solid var(--accent);color:var(--accent);border-radius:8px;padding:0 8px;
+font-size:11px}
 .etn-data .soft{color:var(--soft);font-size:11px}
 .etn-data .columns{display:flex;flex-wrap:wrap;gap:16px 24px}
 .etn-data .columns>div{flex:1 1 260px;min-width:0}
 .etn-data h4{font-size:11px;font-weight:600;color:var(--soft);margin:8px 0 4px;letter-spacing:.02em}
-.etn-data table{border-collapse:collapse;width:100%;margin:0;table-layout:auto;color:inherit;font-size:inherit}
+.etn-data table{border-collapse:collapse;width:100%;margin:0;table-layout:auto;color:inherit;
+font-size:inherit}
 .etn-data tr,.etn-data tbody tr:nth-child(even),.etn-data tbody tr:hover{background:transparent}
 .etn-data td,.etn-data th{text-align:left;vertical-align:top;padding:4px 12px 4px 0;border:0;
 border-top:1px solid var(--edge);overflow-wrap:anywhere;white-space:normal;max-width:none}
 .etn-data th{border-top:0;color:var(--soft);font-size:11px;font-weight:600}
-.etn-data td.figure{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.etn-data ul{margin:0;padding-left:16px}.etn-data svg{display:block;width:100%;height:auto;max-width:420px}
+.etn-data .short{white-space:nowrap;overflow-wrap:normal}
+.etn-data .figure{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.etn-data ul{margin:0;padding-left:16px}.etn-data svg{display:block;width:100%;height:auto;max-width:440px}
 .etn-data .bar{fill:var(--accent)}.etn-data .axis{fill:var(--soft);font-size:10px}
 .etn-data .mark{stroke:var(--soft);stroke-width:1;stroke-dasharray:2 2}
 .etn-data .meter{display:inline-block;height:8px;border-radius:2px;background:var(--accent);min-width:1px}
@@ -59,14 +63,15 @@ def to_html(data: Datasource) -> str:
 
 def _roles(data: Datasource) -> str:
     rows = "".join(
-        f"<tr><td>{escape(role)}</td><td><code>{escape(shortened(choice.column, 60))}</code></td>"
+        f'<tr><td class="short">{escape(role)}</td>'
+        f'<td class="short"><code>{escape(shortened(choice.column, 24))}</code></td>'
         f'<td class="soft">{escape(choice.reason)}</td></tr>'
         for role, choice in data.roles.items()
     )
     if not rows:
         return f'<h4>Content</h4><span class="soft">fingerprint {data.fingerprint[:12]}</span>'
     return (
-        "<h4>Roles</h4><table><thead><tr><th>role</th><th>column</th><th>why</th></tr></thead>"
+        "<h4>Roles</h4><table><thead><tr><th class=\"short\">role</th><th class=\"short\">column</th><th>why</th></tr></thead>"
         f"<tbody>{rows}</tbody></table>"
         f'<span class="soft">fingerprint {data.fingerprint[:12]}</span>'
     )
@@ -90,7 +95,7 @@ def _lengths(profile: LengthProfile) -> str:
         f'y="{base - tall:.1f}" height="{tall:.1f}"><title>{int(count):,} texts of {edges[place]:.0f} to '
         f"{edges[place + 1]:.0f} tokens</title></rect>"
         for place, count in enumerate(counts)
-        for tall in [max(count / tallest * (base - 6), 1.0 if count else 0.0)]
+        for tall in [max(count / tallest * (base - 16), 1.0 if count else 0.0)]
     )
     marks = ""
     for name in ("p50", "p99"):
@@ -104,7 +109,7 @@ def _lengths(profile: LengthProfile) -> str:
         f'<text class="axis" x="0" y="{height - 6}">0</text>'
         f'<text class="axis" x="{width}" y="{height - 6}" text-anchor="end">{edges[-1]:,.0f} tokens</text>'
     )
-    figures = "".join(f"<th>{name}</th>" for name in profile.percentiles)
+    figures = "".join(f'<th class="figure">{name}</th>' for name in profile.percentiles)
     roles = {"all": profile.percentiles} if len(profile.by_role) == 1 else profile.by_role
     rows = "".join(
         f"<tr><td>{escape(role)}</td>"
@@ -126,8 +131,9 @@ def _classes(data: Datasource) -> str:
     top = int(counts.iloc[0])
     shown = counts if len(counts) <= _CLASSES_SHOWN + 1 else counts.iloc[:_CLASSES_SHOWN]
     rows = "".join(
-        f'<tr><td>{escape(shortened(label, 50))}</td><td class="figure">{count:,}</td>'
-        f'<td style="width:40%"><span class="meter" style="width:{100 * count / top:.0f}%"></span></td></tr>'
+        f'<tr><td class="short" title="{escape(shortened(label, 200))}">{escape(shortened(label, 24))}</td>'
+        f'<td class="figure">{count:,}</td>'
+        f'<td style="width:35%"><span class="meter" style="width:{100 * count / top:.0f}%"></span></td></tr>'
         for label, count in shown.items()
     )
     rest = len(counts) - len(shown)
@@ -137,9 +143,13 @@ def _classes(data: Datasource) -> str:
 
 def _samples(data: Datasource) -> str:
     table = data.sample(4)
-    head = "".join(f"<th>{escape(str(name))}</th>" for name in table.columns)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{escape(shortened(value, 220))}</td>" for value in row) + "</tr>"
-        for row in table.itertuples(index=False, name=None)
-    )
+    if "relevance" in table and (table["relevance"] == 1).all():
+        table = table.drop(columns="relevance")
+    cells = {name: [shortened(value, 220) for value in table[name]] for name in table.columns}
+    head, columns = "", []
+    for name, values in cells.items():
+        look = ' class="short"' if max(map(len, values)) <= _SHORT else ""
+        head += f"<th{look}>{escape(str(name))}</th>"
+        columns.append([f"<td{look}>{escape(value)}</td>" for value in values])
+    rows = "".join("<tr>" + "".join(row) + "</tr>" for row in zip(*columns, strict=True))
     return f"<h4>Examples</h4><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

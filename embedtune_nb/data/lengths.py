@@ -16,8 +16,8 @@ PERCENTILES = (50, 90, 95, 99)
 SAMPLE = 20_000
 ESTIMATE = "estimate from words and signs"
 
-# Measured against a WordPiece tokenizer on English questions, short messages and documentation: the sums are within
-# 8 %. Scripts written without spaces cost about one token a character.
+# Measured against a WordPiece tokenizer on English questions, short messages and documentation, the
+# sums are within 8 %. Scripts written without spaces cost about one token a character.
 _PIECES = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+|[^\w\s]")
 _LETTERS_PER_PIECE = 7
 _SPECIAL_TOKENS = 2
@@ -64,7 +64,7 @@ class LengthProfile:
         return float((self.lengths > max_length).mean())
 
     def histogram(self, bins: int = 32) -> tuple[np.ndarray, np.ndarray]:
-        """Return counts, shape (bins,), and edges, shape (bins + 1,), up to the 99.5th percentile and beyond."""
+        """Return counts, shape (bins,), and edges, shape (bins + 1,); the last bin holds all longer texts."""
         high = max(float(np.percentile(self.lengths, 99.5)), bins * 1.0)
         return np.histogram(np.minimum(self.lengths, high), bins=bins, range=(0, high))
 

@@ -6,12 +6,14 @@ Only the standard library is used, because worker processes import this.
 from __future__ import annotations
 
 import inspect
+import itertools
 import re
 
 _UNDERLINE = re.compile(r"^\s*([-=~^*+#])\1{2,}\s*$")
 _HEADING = re.compile(
-    r"^\s*(\*\*)?(args|arguments|params?|parameters?|keyword arg(ument)?s?|kwargs|inputs?|outputs?|returns?|return type|"
-    r"raises?|yields?|examples?|usage|shapes?|attributes?|methods|variables|see also|references?|notes?|warnings?|"
+    r"^\s*(\*\*)?(args|arguments|params?|parameters?|keyword arg(ument)?s?|kwargs|inputs?|outputs?|"
+    r"returns?|return type|raises?|yields?|examples?|usage|shapes?|attributes?|methods|variables|"
+    r"see also|references?|notes?|warnings?|"
     r"todo|supported types)(\*\*)?\s*(\([^)]*\))?\s*:{1,2}(\*\*)?\s*$",
     re.IGNORECASE,
 )
@@ -20,7 +22,7 @@ _SIGNATURE = re.compile(r"^\s*[\w.]+\(.*\)?\s*(->.*)?$")
 _DIRECTIVE = re.compile(r"^(\s*)\.\.(\s|$)")
 _DOCTEST = re.compile(r"^\s*(>>|\$ )")
 _FENCE = re.compile(r"^\s*(```|~~~)")
-_CODE_SIGNS = frozenset("=()[]{}<>|_#\"\\/+*^&;")
+_CODE_SIGNS = frozenset('=()[]{}<>|_#"\\/+*^&;')
 _CODE_SHARE = 0.12
 
 _INLINE: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -102,7 +104,7 @@ def _plain(paragraph: str) -> str:
     if "\0" in paragraph:
         # A sentence with its formula cut out says nothing any more.
         ends = [0, *(match.end() for match in _SENTENCE_END.finditer(paragraph)), len(paragraph)]
-        sentences = [paragraph[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+        sentences = [paragraph[start:end] for start, end in itertools.pairwise(ends)]
         paragraph = " ".join(sentence for sentence in sentences if "\0" not in sentence)
     prose = _SPACE_BEFORE_SIGN.sub(r"\1", " ".join(paragraph.split()))
     return "" if sum(letter in _CODE_SIGNS for letter in prose) > _CODE_SHARE * len(prose) else prose

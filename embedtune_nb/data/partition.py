@@ -66,8 +66,8 @@ def stratified(
 def by_size(sizes: np.ndarray, want: dict[int, int], generator: np.random.Generator) -> np.ndarray:
     """Deal out whole units so that the sizes of the parts come close to what is wanted.
 
-    Units are taken in random order and put where they still fit; of several orders the first that comes within
-    5 % of the wanted sizes is used, else the nearest.
+    Units are taken in random order and put where they still fit; of several orders the first that comes
+    within 5 % of the wanted sizes is used, else the nearest.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def _fill(sizes: np.ndarray, wanted: int) -> np.ndarray:
         if total + size <= wanted:
             chosen.append(place)
             total += size
-    # Where the units are coarse, one more may come nearer than stopping short. Something must be left to train.
+    # Where the units are coarse, one more may come nearer than stopping short; train must keep something.
     left = np.setdiff1d(np.arange(len(sizes)), chosen)
     if len(left) > 1:
         last = left[np.argmin(sizes[left])]

@@ -75,7 +75,8 @@ def read_jsonl(path: str | Path, *, encoding: str = "utf-8") -> pd.DataFrame:
             raise DataError(
                 f"{path}, line {number} holds a JSON {type(row).__name__}, not an object.",
                 expected='one JSON object on each line, such as {"text": "...", "label": "..."}',
-                fix="if the file is one JSON array, load it with json.load and pass it to Datasource.from_list.",
+                fix="if the file is one JSON array, load it with json.load and pass it to "
+                "Datasource.from_list.",
             )
         rows.append(row)
     if not rows:
@@ -138,7 +139,8 @@ def _decoded(path: Path, encoding: str) -> str:
         raise DataError(
             f"{path}, line {line} is not {cause.encoding}: byte 0x{raw[cause.start]:02x} cannot be read.",
             expected=f"a text file in {encoding.removesuffix('-sig')}",
-            fix="pass encoding='cp1252' (files of Windows programs) or encoding='latin-1', or save it as UTF-8.",
+            fix="pass encoding='cp1252' (files of Windows programs) or encoding='latin-1', or save "
+            "it as UTF-8.",
         ) from cause
 
 
@@ -157,7 +159,8 @@ def _refuse_ragged_lines(path: Path, text: str, separator: str) -> None:
         raise DataError(
             f"{path}, line {start} has {len(row)} fields, the header has {width}.",
             expected=f"{width} fields separated by {separator!r} on each line",
-            fix='a quotation mark opened near that line may never be closed; close it, or double it inside a text ("").'
+            fix="a quotation mark opened near that line may never be closed; close it, or double it "
+            'inside a text ("").'
             if unclosed
             else f"put texts that contain {separator!r} between double quotes, or pass another separator.",
         )

@@ -201,7 +201,8 @@ def _by_content(frame: pd.DataFrame, role: str, columns: list[Hashable], kind: s
         found = f"No column looks like the {role}; the columns left are {listing}."
     raise ColumnError(
         found,
-        expected=f"one column for the role {role!r}, by a usual name ({', '.join(KNOWN_NAMES[role])}) or named",
+        expected=f"one column for the role {role!r}, by a usual name "
+        f"({', '.join(KNOWN_NAMES[role])}) or named",
         fix=f"say which: kind={kind!r}, roles={{{role!r}: {example}}}.",
     )
 

@@ -31,10 +31,11 @@ class Split:
     selection
         What may choose a checkpoint or a trial, or ``None`` where nothing chooses.
     verdict
-        What is read before and after training, and chooses nothing. It and *selection* are labeled data for labeled
-        data, else retrieval data that searches the documents of all parts.
+        What is read before and after training, and chooses nothing. It and *selection* are labeled data
+        for labeled data, else retrieval data that searches the documents of all parts.
     report
-        JSON-able: ``seed``, ``how``, ``counts`` and ``fractions`` of the parts, ``reasons``, ``advice``, ``removed``.
+        JSON-able: ``seed``, ``how``, ``counts`` and ``fractions`` of the parts, ``reasons``, ``advice``,
+        ``removed``.
     """
 
     train: Datasource
@@ -109,9 +110,9 @@ def split(
     Returns
     -------
     Split
-        Labeled data is stratified and near-copies stay together, and so do the rows of one group. In pairs and
-        retrieval data whatever shares a text, a document or a group stays together; if so much hangs together that
-        no fair split exists, queries alone are kept apart, and the report says so.
+        Labeled data is stratified and near-copies stay together, and so do the rows of one group. In pairs
+        and retrieval data whatever shares a text, a document or a group stays together; if so much hangs
+        together that no fair split exists, queries alone are kept apart, and the report says so.
 
     Raises
     ------
@@ -165,7 +166,8 @@ def _require_comparable(data: Datasource, held_out: Datasource) -> None:
         )
     if data.kind == LABELED and not set(data.labels) & set(held_out.labels):
         raise DataError(
-            f"No label of eval_datasource ({held_out.labels[0]!r}, ...) occurs in the data ({data.labels[0]!r}, ...).",
+            f"No label of eval_datasource ({held_out.labels[0]!r}, ...) occurs in the data "
+            f"({data.labels[0]!r}, ...).",
             expected="the same labels in both, of the same type",
             fix="bring the labels of both to one form.",
         )

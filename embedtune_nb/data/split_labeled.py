@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from embedtune_nb.data.copies import copy_groups, normalized
 from embedtune_nb.data.components import linked
+from embedtune_nb.data.copies import copy_groups, normalized
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.kinds import LABELED
 from embedtune_nb.data.partition import SELECTION, TRAIN, VERDICT, by_size, stratified, targets
@@ -27,7 +27,9 @@ def split_labeled(
     if eval_datasource is not None:
         leaked = _also_in(examples["value"], eval_datasource.frames["examples"]["value"])
         if leaked.any():
-            removed.append({"count": int(leaked.sum()), "reason": "a copy or near-copy stands in eval_datasource"})
+            removed.append(
+                {"count": int(leaked.sum()), "reason": "a copy or near-copy stands in eval_datasource"}
+            )
             examples = examples[~leaked]
         if examples.empty:
             raise DataError(
@@ -52,12 +54,16 @@ def split_labeled(
     elif "group" in examples:
         parts, how = _grouped(data, units, want, generator)
     else:
-        parts, how = stratified(labels, units, want, generator), "in proportion to the labels; near-copies together"
+        parts, how = (
+            stratified(labels, units, want, generator),
+            "in proportion to the labels; near-copies together",
+        )
     if eval_datasource is None:
         missing = set(examples["label"]) - set(examples["label"][parts == VERDICT])
         if missing:
             reasons.append(
-                f"Labels too rare for the verdict part: {len(missing)} (for example {min(map(str, missing))!r})."
+                f"Labels too rare for the verdict part: {len(missing)} (for example "
+                f"{min(map(str, missing))!r})."
             )
     return Parts(
         train=_part(data, examples[parts == TRAIN], "train"),
@@ -90,8 +96,8 @@ def _copies(texts: list[str]) -> tuple[np.ndarray, list[str]]:
         return units, []
     # Texts made from one template chain into a lump that no split could place.
     told = (
-        f"{largest:,} texts are near-copies of one another in a chain (made from a template?); only texts equal "
-        "but for case and punctuation were kept together."
+        f"{largest:,} texts are near-copies of one another in a chain (made from a template?); "
+        "only texts equal but for case and punctuation were kept together."
     )
     return pd.factorize(np.array([normalized(text) for text in texts], dtype=object))[0], [told]
 

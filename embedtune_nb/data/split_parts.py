@@ -36,7 +36,8 @@ def refuse_groups(column: object, sizes: np.ndarray, want: dict[int, int], unit:
     wanted = sum(want.values())
     raise DataError(
         f"The groups of {column!r} hang together in {len(sizes):,} lumps, the largest with "
-        f"{int(sizes.max()):,} of {int(sizes.sum()):,} {unit}; {wanted:,} cannot be held out without tearing one.",
+        f"{int(sizes.max()):,} of {int(sizes.sum()):,} {unit}; {wanted:,} cannot be held out "
+        "without tearing one.",
         expected="many groups, none of them holding most of the data",
         fix="choose a finer group_column, leave it out, or pass eval_datasource.",
     )

@@ -114,9 +114,9 @@ def _deal_out(
     dealt = by_size(alone_sizes, want, generator)[alone]
     part_of = pd.Series(dealt[query_rows]).groupby(document_rows).nunique()
     reason = (
-        f"{int(sizes.max()):,} of {count:,} queries hang together through documents they share, too many to keep in "
-        f"one part. Queries were kept apart, documents were not: {int((part_of > 1).sum()):,} documents answer "
-        "queries of more than one part."
+        f"{int(sizes.max()):,} of {count:,} queries hang together through documents they share, too many "
+        f"to keep in one part. Queries were kept apart, documents were not: {int((part_of > 1).sum()):,} "
+        "documents answer queries of more than one part."
     )
     return dealt, "equal queries together; documents may answer queries of several parts", [reason]
 
@@ -134,11 +134,14 @@ def _groups(data: Datasource, queries: pd.DataFrame) -> list[tuple[np.ndarray, n
 
 def _realised(got: dict[int, int], want: dict[int, int], count: int) -> str:
     names = {SELECTION: "selection", VERDICT: "verdict"}
-    return ", ".join(
-        f"{names[part]} {got[part]:,} ({got[part] / count:.1%}, wanted {want[part]:,})"
-        for part in (SELECTION, VERDICT)
-        if want[part]
-    ) + "."
+    return (
+        ", ".join(
+            f"{names[part]} {got[part]:,} ({got[part] / count:.1%}, wanted {want[part]:,})"
+            for part in (SELECTION, VERDICT)
+            if want[part]
+        )
+        + "."
+    )
 
 
 def _of_queries(frames: dict[str, pd.DataFrame], queries: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -157,7 +160,9 @@ def _train(
     if data.kind == PAIRS:
         examples = data.frames["examples"]
         rows = examples[examples["anchor"].isin(set(queries["text"]))].reset_index(drop=True)
-        return Datasource(PAIRS, {"examples": rows}, name=name, kind_reason=data.kind_reason, roles=data.roles)
+        return Datasource(
+            PAIRS, {"examples": rows}, name=name, kind_reason=data.kind_reason, roles=data.roles
+        )
     kept = _of_queries(frames, queries)
     # A document that only held-out queries ask for must not even serve as a negative.
     reserved = set(_of_queries(frames, held_out)["qrels"]["corpus_id"]) - set(kept["qrels"]["corpus_id"])
