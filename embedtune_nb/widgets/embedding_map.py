@@ -35,7 +35,8 @@ class EmbeddingMap(Widget, stem="embedding_map"):
         `neighbors_before` and `neighbors_after` (k row numbers each, nearest first); if you like
         `label`, and `role` (`"query"` or `"document"`). None makes an empty map to `fill` later.
     meta
-        Figures of the projection: `trust_before`, `trust_after`, `noise_floor`, `kept_mean`.
+        Figures of the projection: `trust_before`, `trust_after`, `noise_floor`, `kept_mean`, and how
+        many texts were `left_out` of it.
 
     Raises
     ------
@@ -145,8 +146,11 @@ class EmbeddingMap(Widget, stem="embedding_map"):
         message = self._snapshot.message
         meta = message["meta"]
         parts = [f"{message['n']:,} texts"]
+        if meta["left_out"]:
+            parts.append(f"{meta['left_out']:,.0f} more not in the picture")
         if message["labels"]:
-            parts.append(f"{len(message['labels'])} labels")
+            count = len(message["labels"])
+            parts.append(f"{count} label{'s' * (count != 1)}")
         if meta["trust_before"] is not None and meta["trust_after"] is not None:
             parts.append(f"trustworthiness {meta['trust_before']:.2f}/{meta['trust_after']:.2f}")
         if meta["noise_floor"] is not None:

@@ -19,7 +19,7 @@ _NEIGHBORS = ("neighbors_before", "neighbors_after")
 _REQUIRED = ("text", *_POSITIONS, "kept", "moved", *_NEIGHBORS)
 _OPTIONAL = ("label", "role")
 _ROLES = {"document": 0, "query": 1}
-_META = ("trust_before", "trust_after", "noise_floor", "kept_mean")
+_META = ("trust_before", "trust_after", "noise_floor", "kept_mean", "left_out")
 
 
 @dataclass(frozen=True)

@@ -43,11 +43,11 @@ const data = {
   n: 3,
   codes: Uint16Array.of(1, UNLABELLED, 0),
   kept: Float32Array.of(1, 0, 0.5),
-  labels: [{ name: "a" }, { name: "b" }],
 };
+const colours = ["#0072B2", "#E69F00"];
 
 test("points wear the colour of their label, lit ones stronger", () => {
-  const rgba = paintPoints(data, "label", Uint8Array.of(1, 1, 0), false);
+  const rgba = paintPoints(data, "label", Uint8Array.of(1, 1, 0), colours, false);
   assert.deepEqual([...rgba.subarray(0, 3)], parseHex("#E69F00"));
   assert.notDeepEqual([...rgba.subarray(4, 7)], parseHex("#0072B2"));
   assert.equal(rgba[11], Math.round(0.15 * 255));
@@ -55,7 +55,7 @@ test("points wear the colour of their label, lit ones stronger", () => {
 });
 
 test("by neighbour change, a text that kept all is faintest", () => {
-  const rgba = paintPoints(data, "change", Uint8Array.of(1, 1, 1), false);
+  const rgba = paintPoints(data, "change", Uint8Array.of(1, 1, 1), colours, false);
   assert.deepEqual([...rgba.subarray(0, 3)], changeColour(0, false));
   assert.deepEqual([...rgba.subarray(4, 7)], changeColour(1, false));
 });

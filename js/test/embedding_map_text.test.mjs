@@ -73,13 +73,15 @@ test("a snapshot unpacks, also from a misaligned view", () => {
   assert.equal(data.roles, null);
 });
 
-test("the footer reads as promised, and says what it does not know", () => {
+test("the footer reads as promised, and leaves out what is not known", () => {
   const meta = { trust_before: 0.881, trust_after: 0.884, noise_floor: 0.05, kept_mean: 0.612 };
   assert.equal(
     footer({ n: 2569, meta, roles: null }).map(({ text }) => text).join(" · "),
     "2,569 texts · trustworthiness .88/.88 · identical data would move .05 · neighbours kept 61 %",
   );
-  assert.match(footer({ n: 1, meta: {}, roles: null })[1].text, /\?\/\?/);
+  assert.equal(footer({ n: 5, meta: { left_out: 1200 }, roles: null })[1].text, "1,200 more not in the picture");
+  const unknown = { trust_before: null, trust_after: 0.9, noise_floor: null };
+  assert.deepEqual(footer({ n: 1, meta: unknown, roles: null }).map(({ text }) => text), ["1 text"]);
 });
 
 test("progress is a phase, with a share where the total is known", () => {

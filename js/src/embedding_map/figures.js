@@ -1,30 +1,44 @@
 // Figures as sentences of the footer and of the progress line.
 
-const decimal = (value) => (Number.isFinite(value) ? value.toFixed(2).replace(/^0\./, ".") : "?");
-const percent = (value) => (Number.isFinite(value) ? `${Math.round(100 * value)} %` : "?");
+import { h, replace } from "../shared/dom.js";
+import { CANVAS_POINTS_MAX } from "./canvas2d.js";
 
-/** The parts of the footer with the explanation of each. */
+const decimal = (value) => value.toFixed(2).replace(/^0\./, ".");
+const known = (...values) => values.every(Number.isFinite);
+
+/** The parts of the footer, each with its explanation; a figure that is not known has no part. */
 export function footer({ n, meta, roles }) {
-  const parts = [
-    {
-      text: `${n.toLocaleString("en")} texts`,
-      title: roles ? "Diamonds are queries, discs are documents" : "One disc a text",
+  const { trust_before: before, trust_after: after, noise_floor: noise, kept_mean: kept, left_out: missing } = meta;
+  return [
+    { text: `${n.toLocaleString("en")} text${n === 1 ? "" : "s"}`, title: "One mark a text" },
+    missing > 0 && {
+      text: `${missing.toLocaleString("en")} more not in the picture`,
+      title: "The map was made of a sample",
     },
-    {
-      text: `trustworthiness ${decimal(meta.trust_before)}/${decimal(meta.trust_after)}`,
+    roles && { text: "◆ query ● document", title: "Shape tells the role" },
+    known(before, after) && {
+      text: `trustworthiness ${decimal(before)}/${decimal(after)}`,
       title: "How far neighbours on the map are true neighbours, before and after; 1 is perfect",
     },
-    {
-      text: `identical data would move ${decimal(meta.noise_floor)}`,
+    known(noise) && {
+      text: `identical data would move ${decimal(noise)}`,
       title: "The movement of a second map of unchanged vectors, in units of the radius of the map: the noise",
     },
-    {
-      text: `neighbours kept ${percent(meta.kept_mean)}`,
+    known(kept) && {
+      text: `neighbours kept ${Math.round(100 * kept)} %`,
       title: "Mean share of nearest neighbours kept, measured with the full vectors and not on the map",
     },
-  ];
-  if (roles) parts.splice(1, 0, { text: "◆ query ● document", title: "Shape tells the role" });
-  return parts;
+  ].filter(Boolean);
+}
+
+/** @param {string} renderer name of the point layer */
+export function showFooter(node, data, renderer) {
+  const parts = footer(data);
+  if (renderer === "canvas2d" && data.n > CANVAS_POINTS_MAX) {
+    const drawn = CANVAS_POINTS_MAX.toLocaleString("en");
+    parts.push({ text: `without WebGL2 only ${drawn} of them are drawn`, title: "Another browser may have WebGL2" });
+  }
+  replace(node, parts.flatMap(({ text, title }, i) => [i ? " · " : null, h("span", { title }, text)]));
 }
 
 /** "making the map · 40 %", or only the phase while no total is known. */

@@ -57,27 +57,36 @@ function link(gl) {
 }
 
 export class WebglLayer {
-  /** @returns {WebglLayer | null} null where the browser has no WebGL2 */
-  static open(canvas, onRestored) {
+  /**
+   * @param {(lost: boolean) => void} onContext called when the browser takes the context or gives it back
+   * @returns {WebglLayer | null} null where the browser has no WebGL2
+   */
+  static open(canvas, onContext) {
     const gl = canvas.getContext("webgl2", { antialias: false, premultipliedAlpha: true, powerPreference: "low-power" });
-    return gl ? new WebglLayer(canvas, gl, onRestored) : null;
+    return gl ? new WebglLayer(canvas, gl, onContext) : null;
   }
 
-  constructor(canvas, gl, onRestored) {
+  constructor(canvas, gl, onContext) {
     this.name = "webgl2";
     this.canvas = canvas;
     this.gl = gl;
     this.listening = new AbortController();
     const { signal } = this.listening;
-    // Without preventDefault the browser never gives a lost context back.
-    canvas.addEventListener("webglcontextlost", (event) => event.preventDefault(), { signal });
+    canvas.addEventListener(
+      "webglcontextlost",
+      (event) => {
+        event.preventDefault(); // without it the browser never gives a lost context back
+        onContext(true);
+      },
+      { signal },
+    );
     canvas.addEventListener(
       "webglcontextrestored",
       () => {
         this.prepare();
         if (this.data) this.load(this.data);
         if (this.rgba) this.paint(this.rgba, this.order);
-        onRestored();
+        onContext(false);
       },
       { signal },
     );

@@ -77,7 +77,7 @@ export function changeLegend(node, { data, dark }) {
   const bars = counts.map((count, lost) =>
     h("span", {
       class: "etn-map-bar",
-      title: `${count.toLocaleString("en")} texts lost ${lost} of ${data.k} neighbours`,
+      title: `${count.toLocaleString("en")} of the texts lost ${lost} of ${data.k} neighbours`,
       style: { height: `${2 + 46 * (count / most)}px`, background: toHex(changeColour(lost / data.k, dark)) },
     }),
   );

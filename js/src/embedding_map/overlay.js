@@ -106,10 +106,16 @@ export class Overlay {
     }
     stroke(theme[side], 1, 0.45);
 
-    context.beginPath();
-    context.moveTo(...place(i, 0));
-    context.lineTo(...place(i, 1));
-    stroke(theme.ink, 1.5, 0.8);
+    const radius = size / 2 + 5;
+    const [[fromX, fromY], [toX, toY]] = [place(i, 0), place(i, 1)];
+    const length = Math.hypot(toX - fromX, toY - fromY);
+    if (length > 2 * radius) {
+      const [stepX, stepY] = [((toX - fromX) * radius) / length, ((toY - fromY) * radius) / length];
+      context.beginPath();
+      context.moveTo(fromX + stepX, fromY + stepY);
+      context.lineTo(toX - stepX, toY - stepY);
+      stroke(theme.ink, 1.5, 0.8);
+    }
 
     for (const [t, colour] of [
       [0, theme.before],
@@ -121,7 +127,7 @@ export class Overlay {
         [colour, 3],
       ]) {
         context.beginPath();
-        context.arc(x, y, size / 2 + 5, 0, 2 * Math.PI);
+        context.arc(x, y, radius, 0, 2 * Math.PI);
         stroke(line, width, 1);
       }
     }

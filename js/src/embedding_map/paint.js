@@ -1,6 +1,6 @@
 // From labels, neighbour change and the filter to one colour a point and the order of drawing.
 
-import { UNLABELLED, changeColour, labelPalette, parseHex, unlabelledColour } from "./colours.js";
+import { UNLABELLED, changeColour, parseHex, unlabelledColour } from "./colours.js";
 
 export const DIMMED = 0.15;
 
@@ -35,25 +35,28 @@ export function pointSize(n, zoom) {
   return Math.min(22, base * Math.max(1, zoom) ** 0.35);
 }
 
-/** Hex colour of each label code. */
-export const labelColours = (labels, dark) => labelPalette(labels.length, dark);
+const RAMP = 256;
 
 /**
  * RGBA bytes a point, alpha not multiplied in.
- * @param {{n: number, codes: Uint16Array, kept: Float32Array, labels: object[]}} data
+ * @param {{n: number, codes: Uint16Array, kept: Float32Array}} data
  * @param {"label" | "change"} by
+ * @param {string[]} colours hex, by label code
  */
-export function paintPoints(data, by, mask, dark) {
+export function paintPoints(data, by, mask, colours, dark) {
   const rgba = new Uint8Array(4 * data.n);
-  const palette = labelColours(data.labels, dark).map(parseHex);
+  const palette = colours.map(parseHex);
+  const ramp = Array.from({ length: RAMP }, (_, i) => changeColour(i / (RAMP - 1), dark));
   const unlabelled = parseHex(unlabelledColour(dark));
   const lit = Math.round(255 * opacityFor(data.n));
   const dimmed = Math.round(255 * DIMMED);
   for (let i = 0; i < data.n; i++) {
     let rgb = unlabelled; // dimmed points too: in a dense place their own faint colours would add up
-    if (mask[i] && by === "change") rgb = changeColour(1 - data.kept[i], dark);
+    if (mask[i] && by === "change") rgb = ramp[Math.round((1 - data.kept[i]) * (RAMP - 1))];
     else if (mask[i] && data.codes[i] !== UNLABELLED) rgb = palette[data.codes[i]];
-    rgba.set(rgb, 4 * i);
+    rgba[4 * i] = rgb[0];
+    rgba[4 * i + 1] = rgb[1];
+    rgba[4 * i + 2] = rgb[2];
     rgba[4 * i + 3] = mask[i] ? lit : dimmed;
   }
   return rgba;

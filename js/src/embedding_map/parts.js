@@ -6,9 +6,22 @@ import { toolbar } from "./toolbar.js";
 const KEYS = "Arrow keys move, plus and minus zoom, 0 resets, space plays, slash searches, Escape clears.";
 let views = 0;
 
-/** @param {object} asked what the toolbar calls, see toolbar() */
-export function buildParts(asked) {
-  const bar = toolbar(asked, `etn-map-${++views}`);
+const RATIO_MAX = 3;
+
+/** Give the canvases the pixels of the screen; returns pixels a CSS pixel. */
+export function fitCanvases({ width, height }, ...canvases) {
+  const ratio = Math.min(RATIO_MAX, devicePixelRatio || 1);
+  const size = { width: Math.round(width * ratio), height: Math.round(height * ratio) };
+  for (const canvas of canvases) {
+    // Setting a size clears the canvas, even to the same value.
+    for (const side of ["width", "height"]) if (canvas[side] !== size[side]) canvas[side] = size[side];
+  }
+  return ratio;
+}
+
+/** @param {object} view what the toolbar calls, see toolbar() */
+export function buildParts(view) {
+  const bar = toolbar(view, `etn-map-${++views}`);
   const points = h("canvas", { class: "etn-map-canvas" });
   const names = h("canvas", { class: "etn-map-canvas" });
   const word = h("div", { class: "etn-map-word", role: "status" });

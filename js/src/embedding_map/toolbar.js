@@ -3,10 +3,10 @@
 import { h } from "../shared/dom.js";
 
 /**
- * @param {{mix(t: number), play(), colour(by: string), search(query: string), reset()}} on
+ * @param {{scrub(t: number), play(), colourBy(by: string), search(query: string), reset()}} view
  * @param {string} uid makes ids unique where several maps share a page
  */
-export function toolbar(on, uid) {
+export function toolbar(view, uid) {
   const slider = h("input", {
     type: "range",
     class: "etn-map-slider",
@@ -15,16 +15,16 @@ export function toolbar(on, uid) {
     step: 0.005,
     value: 0,
     "aria-label": "From before to after",
-    oninput: (event) => on.mix(Number(event.target.value)),
+    oninput: (event) => view.scrub(Number(event.target.value)),
   });
   const play = h(
     "button",
-    { type: "button", class: "etn-button etn-map-icon", title: "Play (Space)", "aria-label": "Play", onclick: on.play },
+    { type: "button", class: "etn-button etn-map-icon", title: "Play (Space)", "aria-label": "Play", onclick: () => view.play() },
     "▶",
   );
   const colour = h(
     "select",
-    { id: `${uid}-colour`, class: "etn-map-input", onchange: (event) => on.colour(event.target.value) },
+    { id: `${uid}-colour`, class: "etn-map-input", onchange: (event) => view.colourBy(event.target.value) },
     h("option", { value: "label" }, "label"),
     h("option", { value: "change" }, "neighbour change"),
   );
@@ -34,12 +34,12 @@ export function toolbar(on, uid) {
     placeholder: "search texts",
     "aria-label": "Search texts",
     title: "Dims the texts that do not hold every word (/)",
-    oninput: (event) => on.search(event.target.value),
+    oninput: (event) => view.search(event.target.value),
   });
   const found = h("span", { class: "etn-small etn-number etn-map-found", role: "status" });
   const reset = h(
     "button",
-    { type: "button", class: "etn-button", title: "Show everything again (0)", onclick: on.reset },
+    { type: "button", class: "etn-button", title: "Show everything again (0)", onclick: () => view.reset() },
     "reset",
   );
   const node = h(

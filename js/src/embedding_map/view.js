@@ -2,9 +2,10 @@
 
 import { h, onThemeChange, replace, setText } from "../shared/dom.js";
 import { Camera, boundsOf } from "./camera.js";
-import { CANVAS_POINTS_MAX, CanvasLayer } from "./canvas2d.js";
+import { CanvasLayer } from "./canvas2d.js";
 import { showCard } from "./card.js";
-import { footer, progressLine } from "./figures.js";
+import { labelPalette } from "./colours.js";
+import { progressLine, showFooter } from "./figures.js";
 import { foldTexts, litPoints } from "./filter.js";
 import { WebglLayer } from "./gl.js";
 import { Grid, mixPositions } from "./grid.js";
@@ -13,8 +14,8 @@ import { labelAnchors } from "./labels.js";
 import { changeLegend, labelLegend } from "./legend.js";
 import { morph } from "./morph.js";
 import { Overlay } from "./overlay.js";
-import { drawingOrder, labelColours, litLast, paintPoints, pointSize } from "./paint.js";
-import { buildParts } from "./parts.js";
+import { drawingOrder, litLast, paintPoints, pointSize } from "./paint.js";
+import { buildParts, fitCanvases } from "./parts.js";
 import { readTheme } from "./theme.js";
 
 const REACH_PIXELS = 14;
@@ -28,24 +29,17 @@ export class MapView {
     this.query = "";
     this.hovered = this.pinned = -1;
     this.closing = new AbortController();
-    const asked = {
-      mix: (t) => this.scrub(t),
-      play: () => this.play(),
-      colour: (by) => this.colourBy(by),
-      search: (query) => this.search(query),
-      reset: () => this.reset(),
-    };
-    Object.assign(this, buildParts(asked));
+    Object.assign(this, buildParts(this));
     replace(el, this.root);
     this.enable(false);
-    this.layer = WebglLayer.open(this.points, () => this.schedule()) ?? new CanvasLayer(this.points);
+    this.layer = WebglLayer.open(this.points, (lost) => this.keepContext(lost)) ?? new CanvasLayer(this.points);
     this.overlay = new Overlay(this.names);
     this.root.dataset.renderer = this.layer.name;
     followPointer(this.stage, this, this.closing.signal);
     followKeys(this.root, this, this.closing.signal);
     this.sizes = new ResizeObserver(() => this.schedule());
     this.sizes.observe(this.stage);
-    this.endTheme = onThemeChange(() => requestAnimationFrame(() => this.repaint()));
+    this.endTheme = onThemeChange(() => requestAnimationFrame(() => this.restyle()));
   }
 
   enable(on) {
@@ -96,26 +90,25 @@ export class MapView {
     this.layer.load(data);
     this.enable(true);
     this.bar.colour.disabled = !data.labels.length;
-    this.writeFooter();
+    showFooter(this.foot, data, this.layer.name);
     this.root.dataset.state = "ready";
+    this.restyle();
+  }
+
+  /** Take on the colours of the host. */
+  restyle() {
+    if (!this.data) return;
+    this.theme = readTheme(this.root, this.overlay.context);
+    this.colours = labelPalette(this.data.labels.length, this.theme.dark);
     this.repaint();
   }
 
-  writeFooter() {
-    const parts = footer(this.data).flatMap(({ text, title }, i) => [i ? " · " : null, h("span", { title }, text)]);
-    const missing = this.layer.name === "canvas2d" && this.data.n > CANVAS_POINTS_MAX;
-    const cap = CANVAS_POINTS_MAX.toLocaleString("en");
-    replace(this.foot, parts, missing && ` · this browser has no WebGL2: ${cap} of the texts are drawn`);
-  }
-
-  /** Colours, legend and card anew; then draw. */
+  /** What is lit, legend and card anew; then draw. */
   repaint() {
-    this.theme = readTheme(this.root, this.overlay.context);
-    if (!this.data) return;
     const { data, by, theme } = this;
     this.lit = litPoints(this.folded, data.codes, this.isolated, this.query);
-    this.colours = labelColours(data.labels, theme.dark);
-    this.layer.paint(paintPoints(data, by, this.lit.mask, theme.dark), litLast(this.order, this.lit.mask));
+    const rgba = paintPoints(data, by, this.lit.mask, this.colours, theme.dark);
+    this.layer.paint(rgba, litLast(this.order, this.lit.mask));
     const searched = this.query.trim() ? `${this.lit.count.toLocaleString("en")} found` : "";
     setText(this.bar.found, searched);
     this.tell(this.lit.count ? "" : "No text matches. Escape shows all texts again.");
@@ -149,22 +142,12 @@ export class MapView {
     });
   }
 
-  fitCanvases() {
-    const ratio = Math.min(3, devicePixelRatio || 1);
-    const { clientWidth: width, clientHeight: height } = this.stage;
-    this.camera.resize(width, height);
-    for (const canvas of [this.points, this.names]) {
-      const [w, t] = [Math.round(width * ratio), Math.round(height * ratio)];
-      if (canvas.width !== w) canvas.width = w;
-      if (canvas.height !== t) canvas.height = t;
-    }
-    return ratio;
-  }
-
   draw() {
     if (!this.data || !this.stage.clientWidth) return;
     const { camera, data, mix, theme } = this;
-    const frame = { camera, mix, theme, ratio: this.fitCanvases(), size: pointSize(data.n, camera.zoom) };
+    camera.resize(this.stage.clientWidth, this.stage.clientHeight);
+    const ratio = fitCanvases(camera, this.points, this.names);
+    const frame = { camera, mix, theme, ratio, size: pointSize(data.n, camera.zoom) };
     this.layer.draw({ ...frame, paper: theme.paperRgb });
     this.overlay.begin(frame);
     if (this.query.trim()) this.overlay.finds(frame, data, this.lit);
@@ -174,6 +157,12 @@ export class MapView {
     if (i >= 0) this.overlay.point(frame, data, i);
     this.root.dataset.mix = mix.toFixed(3);
     this.root.dataset.camera = [camera.x, camera.y, camera.scale].join(" ");
+  }
+
+  keepContext(lost) {
+    this.root.dataset.context = lost ? "lost" : "held";
+    this.tell(lost ? "The browser took the graphics memory of this map, which comes back when other maps close." : "");
+    if (!lost) this.schedule();
   }
 
   // What the toolbar, the pointer and the keys ask for.
@@ -271,27 +260,25 @@ export class MapView {
   }
 
   point(px, py) {
-    if (!this.data) return;
-    const found = this.find(px, py);
-    if (found === this.hovered) return;
-    this.hovered = found;
-    this.stage.classList.toggle("etn-map-over", found >= 0);
-    if (this.pinned >= 0) return;
-    this.showCard();
-    this.schedule();
+    if (this.data) this.hover(this.find(px, py));
   }
 
   leave() {
-    this.hovered = -1;
-    if (!this.data || this.pinned >= 0) return;
-    this.showCard();
-    this.schedule();
+    if (this.data) this.hover(-1);
+  }
+
+  hover(i) {
+    if (i === this.hovered) return;
+    this.hovered = i;
+    this.stage.classList.toggle("etn-map-over", i >= 0);
+    if (this.pinned < 0) this.pin(-1);
   }
 
   click(px, py) {
     if (this.data) this.pin(this.find(px, py));
   }
 
+  /** Keep text `i` on the card; -1 lets go, and the card follows the pointer. */
   pin(i) {
     this.pinned = i;
     this.showCard();
