@@ -42,7 +42,7 @@ _INLINE: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(\w)_(?=[\s.,;:)]|$)"), r"\1"),
 )
 _TEMPLATE = re.compile(r"%\(\w+\)|\{\w*\}|%s\b|<<|\\\w+\{")
-_SENTENCE_END = re.compile(r"(?<![ .]\w)(?<!e\.g)(?<!i\.e)(?<!etc)(?<!vs)[.!?](?=\s+[A-Z\"(])")
+_SENTENCE_END = re.compile(r"(?<!\b[A-Z])(?<!e\.g)(?<!i\.e)(?<!etc)(?<!vs)[.!?](?=\s+[A-Z\"(])")
 _SPACE_BEFORE_SIGN = re.compile(r"\s+([,.;:)])")
 
 

@@ -11,7 +11,9 @@ from embedtune_nb.errors import ColumnError, DataError
 
 
 def labeled(texts, labels, **options):
-    return Datasource.from_pandas(pd.DataFrame({"text": pd.Series(texts, dtype=object), "label": labels}), **options)
+    return Datasource.from_pandas(
+        pd.DataFrame({"text": pd.Series(texts, dtype=object), "label": labels}), **options
+    )
 
 
 def told(data):

@@ -25,7 +25,9 @@ def content(data):
 
 def test_csv_jsonl_and_parquet_give_the_same_data(tmp_path, table):
     table.to_csv(tmp_path / "mail.csv", index=False)
-    (tmp_path / "mail.jsonl").write_text("\n".join(json.dumps(row) for row in table.to_dict("records")) + "\n\n")
+    (tmp_path / "mail.jsonl").write_text(
+        "\n".join(json.dumps(row) for row in table.to_dict("records")) + "\n\n"
+    )
     table.to_parquet(tmp_path / "mail.parquet")
     read = [
         Datasource.from_csv(tmp_path / "mail.csv"),
@@ -51,7 +53,11 @@ def test_a_packed_csv_is_read(tmp_path, table):
 
 def test_words_that_look_like_nothing_are_texts(tmp_path):
     (tmp_path / "words.csv").write_text("text,label\nnull,NA\nnone,NA\nnan,None\n")
-    assert content(Datasource.from_csv(tmp_path / "words.csv")) == [("null", "NA"), ("none", "NA"), ("nan", "None")]
+    assert content(Datasource.from_csv(tmp_path / "words.csv")) == [
+        ("null", "NA"),
+        ("none", "NA"),
+        ("nan", "None"),
+    ]
 
 
 def test_another_encoding_names_the_line_and_the_way_out(tmp_path):

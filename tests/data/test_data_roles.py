@@ -8,7 +8,14 @@ import pytest
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.errors import ColumnError, DataError, NotYetError
 
-TEXTS = ["how do I reset it", "where is my parcel", "cancel the order", "it broke at once", "the lid is gone", "no"]
+TEXTS = [
+    "how do I reset it",
+    "where is my parcel",
+    "cancel the order",
+    "it broke at once",
+    "the lid is gone",
+    "no",
+]
 LABELS = ["help", "parcel", "parcel", "help", "help", "parcel"]
 OTHERS = [f"answer number {place} in words" for place in range(6)]
 
