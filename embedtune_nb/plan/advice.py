@@ -7,12 +7,15 @@ from typing import Any
 from embedtune_nb.catalogue import BaseSpec
 from embedtune_nb.data.kinds import LABELED
 from embedtune_nb.plan.choices import Choices
+from embedtune_nb.plan.estimate import Workload
 
 _SMALL_DATA = 100
 _SMALL_BATCH = 32
 _MUCH_CUT = 0.05
 _IMBALANCE = 10
 _HIGH_RATE = 1e-3
+# Share of the main memory that a run may take before the rest of the system suffers.
+_FULL = 0.8
 
 
 def advise(choices: Choices, base: BaseSpec, split: Any, *, rows: int, truncated: float | None) -> list[str]:
@@ -62,10 +65,13 @@ def _about_labels(choices: Choices, split: Any) -> list[str]:
 def _about_settings(choices: Choices, base: BaseSpec, truncated: float | None) -> list[str]:
     found = []
     if truncated and truncated > _MUCH_CUT:
-        found.append(
-            f"{truncated:.0%} of the training texts are cut at {choices['max_seq_length']} tokens. "
-            "A larger max_seq_length keeps more; cost grows faster than length."
+        length = choices["max_seq_length"]
+        more = (
+            f"That is all that {base.id} reads; another base model may read more."
+            if length == base.max_length
+            else "A larger max_seq_length keeps more; cost grows faster than length."
         )
+        found.append(f"{truncated:.0%} of the training texts are cut at {length} tokens. {more}")
     if choices.loss == "contrastive" and choices["batch_size"] < _SMALL_BATCH:
         found.append(
             f"A batch of {choices['batch_size']} gives each row only {choices['batch_size'] - 1} negatives; "
@@ -83,5 +89,21 @@ def _about_settings(choices: Choices, base: BaseSpec, truncated: float | None) -
     if choices["instruction"] is not None and not base.instructions:
         found.append(
             f"{base.id} was not trained with instructions; whether one helps is for the verdict to say."
+        )
+    return found
+
+
+def advise_on_cost(choices: Choices, work: Workload, memory: int | None, available: int) -> list[str]:
+    """Return advice on what the estimate says: memory in bytes that is needed and that is there."""
+    found = []
+    if memory is not None and memory > _FULL * available:
+        found.append(
+            f"About {memory / 1e9:.1f} GB will be needed, and this machine has {available / 1e9:.1f} GB. "
+            "What helps, in this order: a shorter max_seq_length, a smaller batch_size, a smaller base model."
+        )
+    if work.eval_share > 0.5 and choices["eval_steps"] not in ("end", "off"):
+        found.append(
+            f"About {work.eval_share:.0%} of the computing goes into evaluation. "
+            'eval_steps="end" evaluates only before and after training.'
         )
     return found

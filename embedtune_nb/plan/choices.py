@@ -51,7 +51,7 @@ class Choices:
 
     def default(self, name: str, value: Any, reason: str) -> None:
         """Set *name* to the user's value, else to the fixed *value*."""
-        source = "user" if name in self.given else "default"
-        self.settings[name] = Setting(
-            self.given.get(name, value), source, ASKED if source == "user" else reason
-        )
+        if name in self.given:
+            self.settings[name] = Setting(self.given[name], "user", ASKED)
+        else:
+            self.settings[name] = Setting(value, "default", reason)

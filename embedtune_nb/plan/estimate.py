@@ -54,6 +54,11 @@ class Workload:
     mean_tokens: float
     eval_texts: float
 
+    @property
+    def eval_share(self) -> float:
+        """Return about what share of the computing goes into evaluation (a training text costs three)."""
+        return self.eval_texts / (3 * self.steps * self.texts_per_step + self.eval_texts)
+
 
 def estimate(base: BaseSpec, work: Workload, machine: Machine) -> dict[str, Any]:
     """Return ``seconds_low``, ``seconds_high``, ``peak_memory_bytes`` and ``reason``.

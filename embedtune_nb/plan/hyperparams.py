@@ -72,7 +72,7 @@ def _integer(low: int) -> Callable[[Any], int]:
 
 def _number(low: float, high: float, *, open_low: bool = False) -> Callable[[Any], float]:
     def parse(value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise ValueError
         if value < low or value > high or (open_low and value == low):
             raise ValueError

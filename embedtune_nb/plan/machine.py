@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from embedtune_nb.errors import StoreError
 from embedtune_nb.store.home import cache_dir
 
@@ -32,16 +34,19 @@ class Machine:
         Whether the processor has bfloat16 instructions.
     accelerator
         ``"cuda"`` or ``"mps"`` where one seems to be there, else empty.
+    memory_bytes
+        Main memory of the machine.
     """
 
     flops: float
     bf16: bool
     accelerator: str
+    memory_bytes: int
 
 
 def this_machine() -> Machine:
     """Return what is known of this machine, measuring its rate on the first call ever."""
-    return Machine(_kept_rate(), _has_bf16(), _accelerator())
+    return Machine(_kept_rate(), _has_bf16(), _accelerator(), psutil.virtual_memory().total)
 
 
 def _kept_rate() -> float:

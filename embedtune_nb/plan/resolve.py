@@ -10,7 +10,7 @@ from embedtune_nb.catalogue import BaseSpec, ensure_available
 from embedtune_nb.data.kinds import LABELED
 from embedtune_nb.data.split import Split, split
 from embedtune_nb.errors import NotYetError, PlanError, did_you_mean
-from embedtune_nb.plan.advice import advise
+from embedtune_nb.plan.advice import advise, advise_on_cost
 from embedtune_nb.plan.checks import check_data, check_training_part
 from embedtune_nb.plan.choices import Choices
 from embedtune_nb.plan.code import finetune_cell
@@ -101,14 +101,19 @@ def resolve(
     seed_source = "default" if seed == SEED else "user"
     choices.settings["seed"] = Setting(int(seed), seed_source, "of split, shuffling, new weights and verdict")
 
+    work, machine = _workload(choices, parts, texts), this_machine()
+    expected = estimate(base, work, machine)
     plan = Plan(
         name=name,
         base=base.to_dict(),
         data=_describe(data, eval_datasource, parts, texts, truncated),
         settings=choices.settings,
-        estimate=estimate(base, _workload(choices, parts, texts), this_machine()),
+        estimate=expected,
         executor=executor,
-        advice=tuple(advise(choices, base, parts, rows=texts.rows, truncated=truncated)),
+        advice=(
+            *advise(choices, base, parts, rows=texts.rows, truncated=truncated),
+            *advise_on_cost(choices, work, expected["peak_memory_bytes"], machine.memory_bytes),
+        ),
         code=finetune_cell(
             base,
             name,

@@ -10,7 +10,7 @@ from embedtune_nb.data.kinds import LABELED
 from embedtune_nb.data.lengths import LengthProfile, profile_lengths
 from embedtune_nb.errors import PlanError
 from embedtune_nb.plan.choices import Choices
-from embedtune_nb.plan.plan import Setting
+from embedtune_nb.plan.plan import Setting, SettingSource
 
 # What an encoder without any declared limit is given: the length most were trained at.
 _UNDECLARED_LIMIT = 512
@@ -89,7 +89,7 @@ def choose_length(choices: Choices, base: BaseSpec, profile: LengthProfile) -> f
         what = f"all that {base.id} reads" if base.max_length else "taken, as the model declares no limit"
         choices.overrule("max_seq_length", limit, f"{limit} tokens are {what}; {asked}")
     elif isinstance(wanted, str):
-        source = "user" if "max_seq_length" in choices.given else "inferred"
+        source: SettingSource = "user" if "max_seq_length" in choices.given else "inferred"
         reason = f"{wanted} {_percentile_reason(wanted, profile)}"
         choices.settings["max_seq_length"] = Setting(max(length, _LEAST_LENGTH), source, reason)
     return profile.truncated_share(choices["max_seq_length"])

@@ -1,4 +1,5 @@
 import dataclasses
+import sys
 
 import pytest
 
@@ -7,7 +8,7 @@ from embedtune_nb.plan import machine
 from embedtune_nb.plan.estimate import Workload, estimate
 from embedtune_nb.plan.machine import Machine
 
-SLOW = Machine(flops=100e9, bf16=False, accelerator="")
+SLOW = Machine(flops=100e9, bf16=False, accelerator="", memory_bytes=8_000_000_000)
 WORK = Workload(steps=100, texts_per_step=128, mean_tokens=20.0, eval_texts=1000)
 
 
@@ -49,7 +50,7 @@ def test_longer_texts_and_bigger_batches_need_more_memory():
 def test_a_measured_run_lies_within_the_range():
     """MiniLM, 128 texts of 16 tokens a step: 81 texts/s in fp32 where the matrix rate was 177e9."""
     work = Workload(steps=200, texts_per_step=128, mean_tokens=16.2, eval_texts=0)
-    low, high = seconds(work, where=Machine(177e9, False, ""))
+    low, high = seconds(work, where=Machine(177e9, False, "", 8_000_000_000))
     assert low < 200 * 128 / 81 < high
 
 
@@ -70,3 +71,16 @@ def test_the_rate_is_measured_once_and_kept(monkeypatch):
     assert first > 1e8
     monkeypatch.setattr(machine, "_measured_rate", lambda: pytest.fail("measured again"))
     assert machine.this_machine().flops == first
+
+
+def test_a_run_that_would_not_fit_gets_the_levers_in_order(monkeypatch, plan_for, labeled):
+    small = machine.Machine(flops=1e11, bf16=False, accelerator="", memory_bytes=500_000_000)
+    monkeypatch.setattr(sys.modules["embedtune_nb.plan.resolve"], "this_machine", lambda: small)
+    advice = next(sentence for sentence in plan_for(labeled()).advice if "GB" in sentence)
+    assert advice.index("max_seq_length") < advice.index("batch_size") < advice.index("base model")
+
+
+def test_costly_evaluation_is_pointed_out(plan_for, pairs):
+    often = plan_for(pairs(rows=400), {"batch_size": 16, "eval_steps": 1})
+    assert any("goes into evaluation" in sentence for sentence in often.advice)
+    assert not any("goes into evaluation" in sentence for sentence in plan_for(pairs(rows=400)).advice)

@@ -50,6 +50,7 @@ def test_no_more_than_the_model_reads(plan_for, write_base, labeled, wanted):
     assert plan["max_seq_length"] == 16
     assert plan.settings["max_seq_length"].source == "inferred"
     assert str(wanted) in plan.settings["max_seq_length"].reason
+    assert any("all that" in sentence for sentence in plan.advice)
 
 
 def test_a_static_model_has_no_limit_and_refuses_one(plan_for, write_base, labeled):
