@@ -15,8 +15,9 @@ import pandas as pd
 
 BEFORE, AFTER = "#E69F00", "#0072B2"
 BETTER, WORSE, UNDECIDED = "#009E73", "#D55E00", "#808080"
+FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 INK, GRID = "#7a7f85", "#8a8f9540"
-# Okabe-Ito without black and yellow, which vanish on a dark or a white page; then further hues of even weight.
+# Okabe-Ito without black and yellow, which vanish on a dark or a white page; then further even hues.
 CATEGORIES = [
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8C6BB1", "#A6761D",
     "#66A61E", "#E7298A", "#1B9E9E", "#7570B3", "#B07AA1", "#4E79A7", "#F28E2B", "#76B7B2",
@@ -164,7 +165,7 @@ def before_after(
 def finish(chart: Any) -> Any:
     """Give *chart* the look that all share."""
     return (
-        chart.configure(background="transparent", font="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif")
+        chart.configure(background="transparent", font=FONT)
         .configure_view(stroke=None)
         .configure_axis(
             labelColor=INK, titleColor=INK, gridColor=GRID, domain=False, tickColor=GRID,

@@ -88,9 +88,9 @@ class JobControl(Widget, stem="control"):
         return control
 
     def _obey(self, _widget: Widget, message: Any, _buffers: Any) -> None:
-        command = self._commands.get(message.get("command", "")) if isinstance(message, dict) else None
-        if command is not None:
-            command()
+        name = message.get("command") if isinstance(message, dict) else None
+        if isinstance(name, str) and name in self._commands:
+            self._commands[name]()
 
     def __repr__(self) -> str:
         return f"JobControl({', '.join(self._commands)})"

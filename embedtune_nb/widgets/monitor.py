@@ -39,6 +39,8 @@ class TrainingMonitor(Widget, stem="monitor"):
     log_tail = traitlets.Unicode("").tag(sync=True)
     control = traitlets.Instance(JobControl, allow_none=True).tag(sync=True, **widget_serialization)
 
+    _publisher: Publisher | None = None
+
     def __init__(self, job: Any) -> None:
         self._job, self._feed = job, job.feed()
         self._feed.poll()
@@ -70,7 +72,8 @@ class TrainingMonitor(Widget, stem="monitor"):
 
     def close(self) -> None:
         """End the background thread and remove the widget from the page. The job itself goes on."""
-        self._publisher.close()
+        if self._publisher is not None:  # a constructor that was refused leaves none
+            self._publisher.close()
         if self.control is not None:
             self.control.close()
         super().close()

@@ -7,7 +7,8 @@ import time
 from array import array
 from typing import TYPE_CHECKING, Any
 
-from embedtune_nb.widgets.summary import FINAL_STATES, recipe_of, summary_of
+from embedtune_nb.jobs.feed import FINAL_STATES
+from embedtune_nb.widgets.summary import recipe_of, summary_of
 
 if TYPE_CHECKING:
     from embedtune_nb.widgets.monitor import TrainingMonitor

@@ -6,7 +6,8 @@ import base64
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from embedtune_nb.widgets.summary import FINAL_STATES, finite, recipe_of, series_frame
+from embedtune_nb.jobs.feed import FINAL_STATES
+from embedtune_nb.widgets.summary import finite, recipe_of, series_frame
 
 if TYPE_CHECKING:
     import altair as alt

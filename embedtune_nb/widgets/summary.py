@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from embedtune_nb.jobs.feed import FINAL_STATES
+
 if TYPE_CHECKING:
     import pandas as pd
-
-FINAL_STATES = frozenset({"done", "failed", "stopped", "lost"})
 
 
 def finite(value: Any) -> float | None:
@@ -97,7 +97,7 @@ def series_frame(snapshot: Any) -> pd.DataFrame:
 
 
 def short_name(model: str) -> str:
-    """Return the last part of a model's id: `sentence-transformers/all-MiniLM-L6-v2` -> `all-MiniLM-L6-v2`."""
+    """Return the last part of a model's id: `owner/all-MiniLM-L6-v2` -> `all-MiniLM-L6-v2`."""
     return model.rstrip("/").rsplit("/", 1)[-1]
 
 

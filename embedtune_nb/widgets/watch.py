@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import sys
 import threading
-from types import TracebackType
+from collections.abc import Callable
 from typing import Any, TextIO
 
+from embedtune_nb.jobs.feed import FINAL_STATES
 from embedtune_nb.widgets import static_twin
 from embedtune_nb.widgets.control import running_kernel
-from embedtune_nb.widgets.summary import FINAL_STATES
 
 POLL_SECONDS = 0.1
-_TWIN_SECONDS = 15.0
+_LAST_SECONDS = 15.0
 
 
-def watch(job: Any) -> NotebookWatch | TerminalWatch:
-    """Show *job* and return at once; the picture keeps itself up to date on a background thread.
+def watch(job: Any) -> None:
+    """Show *job* live and wait for its end; an interrupt of the cell ends the waiting only.
 
     In a notebook this displays a :class:`TrainingMonitor`, and below it, when the job ends, its
     static twin: ordinary output, so that the saved notebook tells its story without a kernel.
@@ -26,33 +26,29 @@ def watch(job: Any) -> NotebookWatch | TerminalWatch:
     ----------
     job
         The job to show.
+    """
+    shown = show(job)
+    job.wait()
+    shown.finish()
+
+
+def show(job: Any) -> NotebookWatch | TerminalWatch:
+    """Show *job* as :func:`watch` does and return at once; a background thread keeps it up to date.
+
+    Parameters
+    ----------
+    job
+        The job to show.
 
     Returns
     -------
     NotebookWatch or TerminalWatch
-        Both have `finish()`, which waits until the end has been shown, and work as a context
-        manager around the waiting, ``with watch(job): ...``, which calls it.
+        Its `finish()` waits until the end of an ended job has been shown.
     """
     return NotebookWatch(job) if running_kernel() is not None else TerminalWatch(job)
 
 
-class _Watch:
-    """Around a wait: an interrupted wait ends only the waiting, so the picture is not waited for then."""
-
-    def finish(self) -> None:
-        raise NotImplementedError
-
-    def __enter__(self) -> _Watch:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None or issubclass(kind, Exception):
-            self.finish()
-
-
-class NotebookWatch(_Watch):
+class NotebookWatch:
     """A displayed monitor and the place below it where the static twin will stand."""
 
     def __init__(self, job: Any) -> None:
@@ -69,7 +65,7 @@ class NotebookWatch(_Watch):
 
     def finish(self) -> None:
         """Wait until the static twin stands in the notebook."""
-        self._thread.join(_TWIN_SECONDS)
+        self._thread.join(_LAST_SECONDS)
 
     def _leave_twin(self) -> None:
         from IPython.display import HTML
@@ -78,7 +74,7 @@ class NotebookWatch(_Watch):
             self._place.update(HTML(static_twin.picture_html(self._feed.snapshot)))
 
 
-class TerminalWatch(_Watch):
+class TerminalWatch:
     """Lines of text about a job on *stream*."""
 
     def __init__(self, job: Any, stream: TextIO | None = None) -> None:
@@ -88,14 +84,14 @@ class TerminalWatch(_Watch):
 
     def finish(self) -> None:
         """Wait until the last line has been written."""
-        self._thread.join(_TWIN_SECONDS)
+        self._thread.join(_LAST_SECONDS)
 
     def _print(self) -> None:
         _until_final(self._feed, self._printer.show)
 
 
-def _until_final(feed: Any, show: Any) -> bool:
-    """Poll *feed* and call *show* with each new snapshot until the job has ended; False if it cannot be read."""
+def _until_final(feed: Any, show: Callable[[Any], None]) -> bool:
+    """Poll *feed* and call *show* with each snapshot until the job has ended; False if it cannot be read."""
     pause = threading.Event()
     while True:
         try:

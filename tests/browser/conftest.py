@@ -39,7 +39,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture
 def open_notebook(lab: Lab) -> Iterator[Callable[..., NotebookPage]]:
-    """`open_notebook(["code of cell 0", ...], theme="dark", width=700)`: a page that is closed after the test."""
+    """Call it as `open_notebook(["code of cell 0", ...], theme="dark", width=700)`; closed after the test."""
     pages: list[NotebookPage] = []
 
     def open_one(*args: object, **kwargs: object) -> NotebookPage:

@@ -183,6 +183,7 @@ class NotebookPage:
         page.route("**/*", self._route)
         page.on("console", self._note_error)
         page.on("pageerror", lambda error: self.console_errors.append(str(error)))
+        self._theme = theme
         self._enter(theme)
 
     def _route(self, route: Any) -> None:
@@ -204,9 +205,9 @@ class NotebookPage:
             "window.jupyterapp && document.querySelector('#jp-main-dock-panel')", timeout=90 * SECONDS
         )
         page.evaluate("window.jupyterapp.restored")
-        if theme == "dark":
-            self.command("apputils:change-theme", {"theme": "JupyterLab Dark"})
-            page.wait_for_selector("body[data-jp-theme-light=false]", state="attached")
+        self.command("apputils:change-theme", {"theme": f"JupyterLab {theme.capitalize()}"})
+        is_light = "true" if theme == "light" else "false"
+        page.wait_for_selector(f"body[data-jp-theme-light={is_light}]", state="attached")
         self.command("application:toggle-left-area")
         self.command("docmanager:open", {"path": self.path.name, "factory": "Notebook"})
         page.wait_for_selector(f"{CURRENT} .jp-Cell", timeout=60 * SECONDS)
@@ -217,6 +218,10 @@ class NotebookPage:
             ".includes('application/vnd.jupyter.widget-view+json')",
             timeout=60 * SECONDS,
         )
+
+    def reload(self) -> None:
+        """Load the page anew, as a user would; the kernel lives on."""
+        self._enter(self._theme)
 
     def command(self, name: str, options: dict[str, Any] | None = None) -> None:
         """Run a JupyterLab command and wait for it."""
@@ -249,9 +254,9 @@ class NotebookPage:
         """Run all cells and wait until the last has ended; a cell's traceback is an AssertionError."""
         self.run_all()
         self.page.wait_for_function(
-            "panel => { const prompts = [...document.querySelectorAll(panel + ' .jp-CodeCell .jp-InputPrompt')]"
-            ".map(p => p.textContent); return prompts.length > 0"
-            " && prompts.every(p => /\\[\\d+\\]/.test(p)); }",
+            "panel => { const prompts = "
+            "[...document.querySelectorAll(`${panel} .jp-CodeCell .jp-InputPrompt`)];"
+            " return prompts.length > 0 && prompts.every(prompt => /\\[\\d+\\]/.test(prompt.textContent)); }",
             arg=CURRENT,
             timeout=seconds * SECONDS,
         )

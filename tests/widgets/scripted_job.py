@@ -51,7 +51,7 @@ SETTINGS = {
     "loss": (
         "contrastive",
         "default",
-        "pairs of query and document: the other documents of the batch are negatives",
+        "pairs: the other documents of the batch are negatives",
     ),
     "epochs": (3, "user", ""),
     "learning_rate": (2e-5, "default", "contrastive on a transformer"),
@@ -136,7 +136,9 @@ class ScriptedJob:
     fail_at
         The part of the run, 0 to 1, at which it fails where *end* is failed.
     at
-        Stand still at this part of the run; 1 is the end.
+        Stand still at this part of the run; 1 is the end. A test may move it.
+    name
+        What the job is called.
     """
 
     def __init__(
@@ -147,11 +149,12 @@ class ScriptedJob:
         end: str = "done",
         fail_at: float = 0.5,
         at: float | None = None,
+        name: str = "api-docs",
     ) -> None:
         self.seconds, self.steps, self.end, self.fail_at, self.at = seconds, steps, end, fail_at, at
         self.started = time.monotonic()
         self.stopped_at: float | None = None
-        self.id, self.name = "20260101-api-docs", "api-docs"
+        self.id, self.name = f"20260101-{name}", name
 
     def feed(self) -> ScriptedFeed:
         return ScriptedFeed(self)
@@ -170,10 +173,11 @@ class ScriptedJob:
             "\nRuntimeError: out of memory while making room for 1.2 GB" if self.end == "failed" else ""
         )
 
-    def ended(self) -> bool:
+    def wait(self) -> ScriptedJob:
         feed = self.feed()
-        feed.poll()
-        return feed.snapshot.state in {"done", "failed", "stopped"}
+        while feed.poll() and feed.snapshot.state not in {"done", "failed", "stopped"}:
+            time.sleep(0.05)
+        return self
 
 
 class ScriptedFeed:
@@ -181,7 +185,7 @@ class ScriptedFeed:
 
     def __init__(self, job: ScriptedJob) -> None:
         self._job, self._random = job, random.Random(7)
-        self.snapshot = Snapshot(plan=_plan())
+        self.snapshot = Snapshot(id=job.id, name=job.name, plan=_plan())
 
     def poll(self) -> bool:
         job, shot, part = self._job, self.snapshot, self._job.part()

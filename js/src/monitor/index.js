@@ -38,8 +38,10 @@ export default function monitor() {
   };
 }
 
+const defaultMetrics = ({ primary }) => ["train/loss", ...(primary ? [primary] : [])];
+
 function render({ model, el, store, ask, ready }) {
-  const options = { smoothing: 0.6, axis: "step", log: false, metrics: ["train/loss", model.get("summary").primary] };
+  const options = { smoothing: 0.8, axis: "step", log: false, metrics: defaultMetrics(model.get("summary")) };
   const syncKey = `etn-${Math.random().toString(36).slice(2)}`;
   const plots = new Map();
   let frame = 0;
@@ -87,7 +89,7 @@ function render({ model, el, store, ask, ready }) {
     const summary = model.get("summary");
     root.dataset.state = summary.state;
     head.update(summary, model.get("recipe"), model.get("log_tail"));
-    const names = [...new Set(["train/loss", summary.primary, ...store.names])];
+    const names = [...new Set([...defaultMetrics(summary), ...store.names])];
     if (menuNames !== names.join()) {
       menuNames = names.join();
       row.showMetrics(names);

@@ -24,7 +24,8 @@ export function ordered(x, y) {
 export class Plot {
   #plot = null;
   #width = 0;
-  #zoomed = false;
+  #whole = [0, 1];
+  #shownRange = [0, 1];
   #shown = "";
   #stale = true;
   #data = [[], []];
@@ -65,6 +66,7 @@ export class Plot {
     if (base !== null) setText(this.baseMark, `base ${number(base)}`);
     this.bestMark.hidden = best === null;
     if (best) setText(this.bestMark, `best ${number(best.value)} ◆`);
+    this.#whole = this.#wholeRange(summary);
     this.#stale = true;
     this.draw();
   }
@@ -79,11 +81,11 @@ export class Plot {
     if (shape !== this.#shown) {
       this.#shown = shape;
       this.#plot?.destroy();
-      this.#zoomed = false;
       this.#plot = points > 0 ? new uPlot(this.#config(), this.#data, this.canvas) : null;
     } else if (this.#plot) {
-      this.#plot.setData(this.#data, !this.#zoomed);
-      if (this.#zoomed) this.#plot.redraw();
+      const zoomed = this.#isZoomed();
+      this.#plot.setData(this.#data, !zoomed);
+      if (zoomed) this.#plot.redraw();
     }
     this.#describe(null);
   }
@@ -126,7 +128,7 @@ export class Plot {
         points: { size: 7, width: 1.5, fill: colour("--etn-paper") },
       },
       scales: {
-        x: { time: false },
+        x: { time: false, range: (_plot, low, high) => this.#horizontalRange(low, high) },
         y: this.#isLog() ? { distr: 3 } : { range: (_plot, low, high) => this.#verticalRange(low, high) },
       },
       axes: [
@@ -138,12 +140,29 @@ export class Plot {
         : [{}, { ...accent, width: 2, points: { show: true, size: 6, fill: colour("--etn-accent"), stroke: colour("--etn-accent") } }],
       hooks: {
         setCursor: [(plot) => this.#describe(plot.cursor.idx)],
-        setSelect: [(plot) => (this.#zoomed = plot.select.width > 0)],
-        ready: [(plot) => plot.over.addEventListener("dblclick", () => (this.#zoomed = false))],
         drawAxes: [(plot) => this.#drawBase(plot)],
         draw: [(plot) => this.#drawBest(plot)],
       },
     };
+  }
+
+  // While a run goes on the axis reaches to its planned end, so that a curve grows instead of shrinking.
+  #wholeRange({ final, steps_total, epochs, elapsed }) {
+    const planned = { step: steps_total, epoch: epochs, time: elapsed }[this.options.axis];
+    return [0, final ? 0 : (planned ?? 0)];
+  }
+
+  // uPlot asks with the extent of the data when all is to be seen, with the chosen part after a zoom.
+  #horizontalRange(low, high) {
+    const [x] = this.#data;
+    const all = low === x[0] && high === x[x.length - 1];
+    if (!all) return [low, high];
+    return (this.#shownRange = [0, Math.max(this.#whole[1], high) || 1]);
+  }
+
+  #isZoomed() {
+    const { min, max } = this.#plot.scales.x;
+    return min !== this.#shownRange[0] || max !== this.#shownRange[1];
   }
 
   #verticalRange(low, high) {

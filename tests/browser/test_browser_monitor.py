@@ -1,0 +1,201 @@
+"""The training monitor in a real JupyterLab: what appears, what arrives, what a click does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from lab import CURRENT, SECONDS, NotebookPage
+
+WIDGET_TESTS = Path(__file__).resolve().parent.parent / "widgets"
+PREPARE = f"""
+import sys
+sys.path.insert(0, {str(WIDGET_TESTS)!r})
+from scripted_job import ScriptedJob
+from embedtune_nb.widgets.monitor import TrainingMonitor
+from embedtune_nb.widgets.watch import show, watch
+"""
+OpenNotebook = Callable[..., NotebookPage]
+
+
+def show_job(open_notebook: OpenNotebook, job: str, **page: object) -> NotebookPage:
+    """Open a notebook whose second cell shows a monitor of *job*; return when it stands in the page."""
+    notebook = open_notebook([PREPARE, f"job = {job}\nmonitor = TrainingMonitor(job)\nmonitor"], **page)
+    notebook.run()
+    notebook.find("monitor").wait_for()
+    return notebook
+
+
+COUNT_PIXELS = """([panel, metric]) => {
+    const canvas = document.querySelector(`${panel} [data-metric='${metric}'] canvas`);
+    if (!canvas) return 0;
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let drawn = 0;
+    for (let alpha = 3; alpha < data.length; alpha += 4) drawn += data[alpha] > 0;
+    return drawn;
+}"""
+
+
+def points(notebook: NotebookPage, metric: str = "train/loss") -> int:
+    """How many pixels of the chart of *metric* are drawn."""
+    return notebook.page.evaluate(COUNT_PIXELS, [CURRENT, metric])
+
+
+def wait_text(notebook: NotebookPage, testid: str, text: str, seconds: float = 30) -> None:
+    """Wait until the element *testid* contains *text*."""
+    notebook.page.wait_for_function(
+        "([panel, id, text]) => document.querySelector(`${panel} [data-testid='${id}']`)"
+        "?.textContent.includes(text)",
+        arg=[CURRENT, testid, text],
+        timeout=seconds * SECONDS,
+    )
+
+
+def test_the_first_click_stops_a_job_while_its_cell_waits(open_notebook: OpenNotebook) -> None:
+    blocking = "import time\nwatch(ScriptedJob(seconds=600))\nprint('cell ended by', 'the click')"
+    notebook = open_notebook([PREPARE, blocking])
+    notebook.run_all()
+    notebook.find("stop").wait_for(timeout=60 * SECONDS)
+    assert notebook.cell(1).locator(".jp-InputPrompt").inner_text().strip() == "[*]:"
+    notebook.find("stop").click()
+    notebook.wait_marker("cell ended by the click", seconds=30)
+    wait_text(notebook, "state", "stopped")
+    notebook.assert_no_traceback()
+
+
+def test_curves_grow_while_a_cell_blocks_the_kernel(open_notebook: OpenNotebook) -> None:
+    blocking = "import time\ndisplay(TrainingMonitor(ScriptedJob(seconds=30)))\ntime.sleep(25)"
+    notebook = open_notebook([PREPARE, blocking])
+    notebook.run_all()
+    wait_text(notebook, "phase", "training")
+    wait_text(notebook, "readout", "at step")
+    before = notebook.find("readout").inner_text()
+    notebook.page.wait_for_function(
+        "([panel, before]) =>"
+        " document.querySelector(`${panel} [data-testid='readout']`).textContent !== before",
+        arg=[CURRENT, before],
+    )
+    assert notebook.cell(1).locator(".jp-InputPrompt").inner_text().strip() == "[*]:"
+
+
+def test_a_reloaded_page_shows_the_whole_curve(open_notebook: OpenNotebook) -> None:
+    notebook = show_job(open_notebook, "ScriptedJob(at=0.6)")
+    wait_text(notebook, "readout", "at step 97")
+    drawn = points(notebook)
+    notebook.save()
+    notebook.reload()
+    wait_text(notebook, "readout", "at step 97")
+    notebook.page.wait_for_timeout(300)
+    assert points(notebook) == pytest.approx(drawn, rel=0.02)
+    notebook.find("stop").click()
+    wait_text(notebook, "state", "stopped")
+
+
+def test_a_finished_job_shows_its_verdict_in_colours_of_both_themes(
+    open_notebook: OpenNotebook, shots: Path
+) -> None:
+    seen = {}
+    for theme in ("light", "dark"):
+        notebook = show_job(open_notebook, "ScriptedJob(at=1.0)", theme=theme)
+        wait_text(notebook, "verdict", "0.521")
+        verdict = notebook.find("verdict").inner_text()
+        for words in ("Better", "NDCG@10", "0.597", "+0.076", "180 wins · 66 losses · 404 ties"):
+            assert words in verdict
+        assert not notebook.find("stop").is_visible()
+        notebook.page.wait_for_timeout(500)
+        assert points(notebook) > 500
+        seen[theme] = notebook.find("monitor").evaluate(
+            "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
+        )
+        notebook.screenshot(shots, f"monitor-finished-{theme}", "monitor")
+        assert notebook.console_errors == []
+    assert seen["light"] != seen["dark"]
+
+
+def test_a_failed_job_gives_reason_levers_and_log(open_notebook: OpenNotebook, shots: Path) -> None:
+    notebook = show_job(open_notebook, "ScriptedJob(end='failed', at=0.5)")
+    wait_text(notebook, "trouble", "Out of memory at step 63 of 150")
+    wait_text(notebook, "trouble", 'hyperparams={"batch_size": 64}')
+    wait_text(notebook, "trouble", "RuntimeError: out of memory")
+    notebook.page.get_by_role("button", name="Show log").click()
+    wait_text(notebook, "log", "12:00:49 step 49")
+    notebook.screenshot(shots, "monitor-failed-light", "monitor")
+
+
+def test_options_work_with_mouse_and_keys(open_notebook: OpenNotebook, shots: Path) -> None:
+    notebook = show_job(open_notebook, "ScriptedJob(at=0.55)")
+    wait_text(notebook, "readout", "at step")
+    notebook.screenshot(shots, "monitor-running-light", "monitor")
+    notebook.find("axis-epoch").click()
+    wait_text(notebook, "readout", "at epoch 1.7")
+    notebook.page.keyboard.press("x")
+    wait_text(notebook, "readout", "at 1:2")
+    notebook.page.keyboard.press("p")
+    assert notebook.find("plan").is_visible()
+    assert notebook.find("plan").get_by_role("row").count() == 10
+    notebook.page.keyboard.press("c")
+    assert "hyperparams={" in notebook.find("code").inner_text()
+    notebook.page.keyboard.press("g")
+    assert notebook.find("log-scale").get_attribute("aria-pressed") == "true"
+    notebook.page.keyboard.press("l")
+    wait_text(notebook, "log", "12:00:49 step 49")
+    notebook.page.keyboard.press("m")
+    notebook.page.get_by_label("train/learning_rate").check()
+    notebook.page.locator(f"{CURRENT} [data-metric='train/learning_rate']").wait_for()
+    notebook.page.keyboard.press("Escape")
+    chart = notebook.page.locator(f"{CURRENT} [data-metric='train/loss'] .etn-plot")
+    chart.focus()
+    notebook.page.keyboard.press("Home")
+    wait_text(notebook, "readout", "lr ")
+    assert notebook.cell(1).locator(".jp-InputPrompt").inner_text().strip() == "[2]:"
+
+
+@pytest.mark.parametrize("width", [480, 700, 1600])
+def test_nothing_scrolls_sideways(width: int, open_notebook: OpenNotebook, shots: Path) -> None:
+    notebook = show_job(open_notebook, "ScriptedJob(at=0.55)", width=width + 150)
+    notebook.find("monitor").evaluate("(e, width) => { e.style.width = `${width}px`; }", width)
+    notebook.find("fold-Plan").click()
+    notebook.page.wait_for_timeout(400)
+    overflow = notebook.find("monitor").evaluate(
+        "root => [...root.querySelectorAll('*')].filter(e => !e.closest('svg, .etn-hidden, .etn-fold'))"
+        ".filter(e => e.getBoundingClientRect().right > root.getBoundingClientRect().right + 1)"
+        ".map(e => e.className)"
+    )
+    assert overflow == []
+    notebook.screenshot(shots, f"monitor-{width}", "monitor")
+
+
+def test_markup_in_names_stays_text(open_notebook: OpenNotebook) -> None:
+    notebook = show_job(
+        open_notebook, "ScriptedJob(at=0.5, name='<img src=x onerror=\"document.title=1\"><b>bold</b>')"
+    )
+    wait_text(notebook, "name", "<b>bold</b>")
+    assert notebook.find("monitor").locator("img").count() == 0
+    assert notebook.page.title() != "1"
+
+
+def test_the_height_is_reserved_before_the_first_value(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook([PREPARE, "job = ScriptedJob(at=0.01)", "TrainingMonitor(job)", "job.at = 0.5"])
+    notebook.page.evaluate("() => undefined")
+    notebook.run()
+    heights = notebook.find("monitor")
+    wait_text(notebook, "phase", "training")
+    after = heights.bounding_box()["height"]
+    fresh = show_job(open_notebook, "ScriptedJob(at=0.01)")
+    wait_text(fresh, "phase", "starting: loading model")
+    before = fresh.find("monitor").bounding_box()["height"]
+    assert abs(after - before) <= 30  # the notice is one line more
+
+
+def test_a_watched_job_leaves_its_story_in_the_saved_notebook(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook([PREPARE, "watch(ScriptedJob(seconds=3))"])
+    notebook.run()
+    wait_text(notebook, "verdict", "Better")
+    outputs = notebook.save().cells[1].outputs
+    widget, twin = outputs[0].data, outputs[1].data
+    assert "application/vnd.jupyter.widget-view+json" in widget
+    assert "Better: NDCG@10 0.521 -&gt; 0.597" in twin["text/html"]
+    assert "data:image/svg+xml;base64," in twin["text/html"]
+    # beside the living monitor the twin would be a repetition
+    assert not notebook.cell(1).locator(".etn-static").is_visible()

@@ -1,0 +1,195 @@
+"""What the monitor's kernel side sends, and what remains of it where no widget can be shown."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from scripted_job import ScriptedJob
+
+from embedtune_nb.widgets.monitor import TrainingMonitor
+
+FINAL = 1.0
+
+
+class Browser:
+    """Puts the monitor's messages together as its view does."""
+
+    def __init__(self, monitor: TrainingMonitor) -> None:
+        self.series: dict[str, list[tuple[float, ...]]] = {}
+        self.kinds: list[str] = []
+        self.log: str | None = None
+        self.heard = threading.Condition()
+        monitor.send = self.receive  # type: ignore[method-assign]
+
+    def receive(self, message: dict[str, Any], buffers: list[bytes] | None = None) -> None:
+        with self.heard:
+            self.kinds.append(message["type"])
+            if message["type"] == "log":
+                self.log = message["text"]
+            if message["type"] == "snapshot":
+                self.series.clear()
+            for part, buffer in zip(message.get("parts", []), buffers or [], strict=True):
+                rows = self.series.setdefault(part["series"], [])
+                assert part["start"] == len(rows), "a delta must continue where the last one ended"
+                numbers = struct.unpack(f"{4 * part['n']}f", buffer)
+                rows += zip(*(numbers[i * part["n"] : (i + 1) * part["n"]] for i in range(4)), strict=True)
+            self.heard.notify_all()
+
+    def wait_for(self, condition: Any) -> None:
+        with self.heard:
+            assert self.heard.wait_for(condition, timeout=20), f"never came; messages: {self.kinds}"
+
+
+@pytest.fixture
+def monitors() -> Iterator[list[TrainingMonitor]]:
+    made: list[TrainingMonitor] = []
+    yield made
+    for monitor in made:
+        monitor.close()
+
+
+def open_monitor(monitors: list[TrainingMonitor], job: ScriptedJob) -> tuple[TrainingMonitor, Browser]:
+    monitors.append(TrainingMonitor(job))
+    return monitors[-1], Browser(monitors[-1])
+
+
+def threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "embedtune-monitor"]
+
+
+def test_deltas_add_up_to_the_whole_curve(monitors: list[TrainingMonitor]) -> None:
+    job = ScriptedJob(at=0.3)
+    monitor, browser = open_monitor(monitors, job)
+    monitor._publisher.want_snapshot()
+    browser.wait_for(lambda: "snapshot" in browser.kinds)
+    for part in (0.5, 0.7, FINAL):
+        points = len(browser.series["train/loss"])
+        job.at = part
+        browser.wait_for(lambda points=points: len(browser.series["train/loss"]) > points)
+    monitor._publisher.join(20)
+    frame = monitor.to_frame()
+    for name, rows in browser.series.items():
+        expected = frame[frame["metric"] == name][["step", "epoch", "seconds", "value"]].to_numpy()
+        assert rows == [pytest.approx(tuple(row), rel=1e-6) for row in expected]
+    assert "append" in browser.kinds
+
+
+def test_the_thread_ends_with_the_job_and_answers_a_later_view(monitors: list[TrainingMonitor]) -> None:
+    monitor, browser = open_monitor(monitors, ScriptedJob(at=FINAL))
+    monitor._publisher.join(20)
+    assert threads() == []
+    browser.kinds.clear()
+    monitor.control._obey(monitor.control, {"command": "snapshot"}, [])
+    browser.wait_for(lambda: "snapshot" in browser.kinds)
+    assert len(browser.series["train/loss"]) == 150
+
+
+def test_the_summary_says_what_a_finished_job_found(monitors: list[TrainingMonitor]) -> None:
+    monitor, _ = open_monitor(monitors, ScriptedJob(at=FINAL))
+    monitor._publisher.join(20)
+    assert monitor.summary["state"] == "done"
+    assert monitor.summary["verdict"]["wins"] == 180
+    assert monitor.log_tail.startswith("12:00:00")
+
+
+def test_measured_values_replace_the_plans(monitors: list[TrainingMonitor]) -> None:
+    job = ScriptedJob(at=0.3)
+    monitor, _ = open_monitor(monitors, job)
+    monitor._feed.snapshot.measured = {"batch_size": {"value": 64, "reason": "128 did not fit"}}
+    from embedtune_nb.widgets.summary import recipe_of
+
+    rows = {row[0]: row[1:] for row in recipe_of(monitor._feed.snapshot)["settings"]}
+    assert rows["batch_size"] == ["64", "measured", "128 did not fit"]
+    assert len(rows) == 9
+
+
+def test_stop_in_the_browser_stops_the_job(monitors: list[TrainingMonitor]) -> None:
+    job = ScriptedJob(at=0.5)
+    monitor, _ = open_monitor(monitors, job)
+    monitor.control._obey(monitor.control, {"command": "stop"}, [])
+    monitor._publisher.join(20)
+    assert monitor.summary["state"] == "stopped"
+
+
+@pytest.mark.parametrize("message", ["stop", None, {}, {"command": "format"}, {"command": ["stop"]}])
+def test_a_message_that_is_no_command_does_nothing(message: Any, monitors: list[TrainingMonitor]) -> None:
+    job = ScriptedJob(at=0.5)
+    monitor, _ = open_monitor(monitors, job)
+    monitor.control._obey(monitor.control, message, [])
+    assert job.stopped_at is None
+
+
+def test_a_stop_that_fails_is_shown(monitors: list[TrainingMonitor]) -> None:
+    job = ScriptedJob(at=0.5)
+
+    def stop() -> None:
+        raise OSError("the job's folder is read-only")
+
+    job.stop = stop  # type: ignore[method-assign]
+    monitor, browser = open_monitor(monitors, job)
+    monitor.control._obey(monitor.control, {"command": "stop"}, [])
+    monitor._publisher.want_log()
+    browser.wait_for(lambda: browser.log is not None)
+    browser.wait_for(lambda: "read-only" in monitor.error)
+
+
+def test_a_feed_that_breaks_is_shown_and_ends_the_thread(monitors: list[TrainingMonitor]) -> None:
+    monitor, _ = open_monitor(monitors, ScriptedJob(at=0.5))
+
+    def poll() -> bool:
+        raise OSError("no such folder")
+
+    monitor._feed.poll = poll
+    monitor._publisher.join(20)
+    assert "no such folder" in monitor.error
+
+
+def test_close_ends_the_thread(monitors: list[TrainingMonitor]) -> None:
+    monitor, _ = open_monitor(monitors, ScriptedJob(at=0.5))
+    assert len(threads()) == 1
+    monitor.close()
+    assert threads() == []
+
+
+def test_an_unknown_keyword_is_refused() -> None:
+    with pytest.raises(TypeError, match="colour"):
+        TrainingMonitor(ScriptedJob(at=0.5), colour="red")
+
+
+def test_repr_and_bundle_tell_the_state_in_words(monitors: list[TrainingMonitor]) -> None:
+    monitor, _ = open_monitor(monitors, ScriptedJob(at=FINAL))
+    data, _ = monitor._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    for text in (repr(monitor), data["text/plain"], data["text/html"].replace("&gt;", ">")):
+        assert "api-docs: Better: NDCG@10 0.521 -> 0.597, +0.076 [+0.058, +0.094]" in text
+        assert "180 wins, 66 losses, 404 ties" in text
+
+
+def test_a_hostile_name_stays_text(monitors: list[TrainingMonitor]) -> None:
+    monitor, _ = open_monitor(monitors, ScriptedJob(at=0.5, name="<img src=x onerror=alert(1)>"))
+    html = monitor.fallback_html()
+    assert "<img" not in html
+    assert "&lt;img src=x" in html
+
+
+def test_the_chart_holds_both_curves_the_base_and_the_best(monitors: list[TrainingMonitor]) -> None:
+    monitor, _ = open_monitor(monitors, ScriptedJob(at=FINAL))
+    spec = monitor.chart().to_dict()
+    titles = [part.get("title") or part["layer"][0]["title"] for part in spec["hconcat"]]
+    assert titles[0] == "train/loss"
+    assert titles[1].startswith("eval/ndcg@10   base 0.521   best 0.60")
+
+
+def test_a_monitor_needs_no_torch_and_no_plotting_library() -> None:
+    code = (
+        "import sys; import embedtune_nb.widgets.monitor, embedtune_nb.widgets.watch; "
+        "print([m for m in ('torch', 'transformers', 'altair', 'vl_convert', 'umap') if m in sys.modules])"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "[]"
