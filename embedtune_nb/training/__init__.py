@@ -1,0 +1,1 @@
+"""From a base model and data to trained weights: losses, batches, trainer."""

@@ -1,0 +1,64 @@
+"""Length-sorted chunks: texts of like length share a padded batch, so little of it is padding."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from embedtune_nb.encoder.choice import Choice
+from embedtune_nb.encoder.rows import Encode, Features, row_keys
+
+
+def chunk_size(device: torch.device) -> Choice:
+    """Return how many texts share a chunk on *device*; ``None`` keeps the batch whole."""
+    if device.type == "cpu":
+        return Choice(8, "a CPU is busy with 8 texts already, and 8 of like length hold little padding")
+    return Choice(None, f"small chunks would leave the {device.type} device idle, so batches stay whole")
+
+
+class SortedChunks:
+    """Sort all texts by length and encode them in chunks, each cut to its own longest text.
+
+    Exact for every encoder: a text's vectors do not depend on the padding beside it. All texts keep
+    their graph, so a loss over the whole batch has the same gradients.
+
+    Parameters
+    ----------
+    size
+        Texts per chunk.
+    padding_side
+        Where the tokenizer pads, ``"right"`` or ``"left"``.
+    """
+
+    def __init__(self, size: int, padding_side: str = "right") -> None:
+        self.size, self.padding_side = size, padding_side
+
+    def run(self, columns: list[Features], encode: Encode) -> list[Tensor]:
+        """Encode the texts of all *columns* together; see :class:`~embedtune_nb.encoder.rows.RowLayout`."""
+        widths = [column["attention_mask"].shape[1] for column in columns]
+        counts = [column["attention_mask"].shape[0] for column in columns]
+        widest = max(widths)
+        rows = {
+            key: torch.cat([self._pad(column[key], widest) for column in columns])
+            for key in row_keys(columns[0])
+        }
+        rest = {key: value for key, value in columns[0].items() if key not in rows}
+        lengths = rows["attention_mask"].sum(1)
+        order = torch.argsort(lengths, stable=True)
+        parts = []
+        for chunk in order.split(self.size):
+            width = max(1, int(lengths[chunk[-1]]))
+            tokens = encode({**rest, **{key: self._cut(value[chunk], width) for key, value in rows.items()}})
+            parts.append(self._pad(tokens, widest))
+        tokens = torch.cat(parts)[torch.argsort(order)]
+        return [self._cut(column, width) for column, width in zip(tokens.split(counts), widths, strict=True)]
+
+    def _cut(self, rows: Tensor, width: int) -> Tensor:
+        return rows[:, :width] if self.padding_side == "right" else rows[:, rows.shape[1] - width :]
+
+    def _pad(self, rows: Tensor, width: int) -> Tensor:
+        """Widen (rows, tokens, ...) to *width* tokens with zeros, on the side where the tokenizer pads."""
+        missing = width - rows.shape[1]
+        sides = (0, missing) if self.padding_side == "right" else (missing, 0)
+        return F.pad(rows, (0, 0) * (rows.ndim - 2) + sides)

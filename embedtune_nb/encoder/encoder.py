@@ -1,0 +1,198 @@
+"""An encoder: a sentence-transformers model, how it reads texts, and unit vectors out of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Transformer
+from sentence_transformers.util import batch_to_device
+
+from embedtune_nb.catalogue import BaseSpec
+from embedtune_nb.encoder.choice import Choice
+from embedtune_nb.encoder.chunks import SortedChunks, chunk_size
+from embedtune_nb.encoder.load import load_sentence_transformer, without_progress_bars
+from embedtune_nb.encoder.rows import RowSeam, layout_fits
+from embedtune_nb.errors import EmbedtuneError
+
+Role = Literal["query", "document"]
+_TEXTS_AT_ONCE = {"cpu": 64, "cuda": 256, "mps": 64}
+
+
+class Encoder:
+    """Texts in, unit vectors out.
+
+    Parameters
+    ----------
+    model
+        The model; it is used in place, so training it changes this encoder.
+    max_seq_length
+        Tokens of a text that are read; the model's own limit when ``None``. Models without an
+        encoder read whole texts and ignore it.
+    truncation_side
+        Which end of a longer text is cut off: ``"right"`` keeps the start, ``"left"`` the end.
+    instruction
+        Put before every text that is not a document; the model's own prompts when ``None``.
+    chunked
+        Encode length-sorted chunks where the device gains by it.
+    bf16
+        Embed under bfloat16 autocast. Training decides its own precision.
+
+    Attributes
+    ----------
+    model
+        The ``SentenceTransformer``.
+    seam
+        Where rows are laid out anew; ``None`` for a model that has no padded rows.
+    chunking
+        Texts per chunk (``None``: whole batches) with the reason.
+    """
+
+    def __init__(
+        self,
+        model: SentenceTransformer,
+        max_seq_length: int | None = None,
+        truncation_side: str = "right",
+        *,
+        instruction: str | None = None,
+        chunked: bool = True,
+        bf16: bool = False,
+    ) -> None:
+        self.model, self.bf16 = model, bf16
+        if isinstance(model[0], Transformer):
+            model[0].tokenizer.truncation_side = truncation_side
+            if max_seq_length is not None:
+                model.max_seq_length = max_seq_length
+        if instruction is not None:
+            # as prompts of the model, so that the saved folder reads texts the same way
+            model.prompts = {**model.prompts, "query": instruction}
+            model.default_prompt_name = "query"
+        self.chunking = self._choose_chunks(chunked)
+        self.seam = self._install_seam()
+
+    @classmethod
+    def load(
+        cls, base: BaseSpec | Mapping[str, Any], settings: Mapping[str, Any], *, device: str | None = None
+    ) -> Encoder:
+        """Load a base model and let it read texts as *settings* say.
+
+        Parameters
+        ----------
+        base
+            A base spec, or one as a mapping.
+        settings
+            Of these, ``max_seq_length``, ``truncation_side`` and ``instruction`` are read; each may
+            be missing.
+        device
+            Where to compute; torch's first choice when ``None``.
+        """
+        return cls(
+            load_sentence_transformer(base, device=device),
+            settings.get("max_seq_length"),
+            settings.get("truncation_side") or "right",
+            instruction=settings.get("instruction"),
+        )
+
+    @property
+    def dimension(self) -> int:
+        """Length of an embedding."""
+        return int(self.model.get_embedding_dimension())
+
+    @property
+    def max_seq_length(self) -> int | None:
+        """Tokens of a text that are read, or ``None`` where nothing limits them."""
+        limit = self.model.max_seq_length
+        return None if limit is None or math.isinf(limit) else int(limit)
+
+    def prompt(self, role: Role | None) -> str | None:
+        """Return what is put before a text in *role*; ``None`` asks for the model's default."""
+        name = role or self.model.default_prompt_name
+        return (self.model.prompts.get(name) or None) if name else None
+
+    def embed(
+        self,
+        texts: Sequence[str],
+        *,
+        role: Role | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> np.ndarray:
+        """Embed *texts* in their order.
+
+        Parameters
+        ----------
+        texts
+            The texts.
+        role
+            Whether they are queries or documents, for models that read the two differently.
+        progress
+            Called with (done, total) after each batch.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32, (texts, dimension), every row of length 1.
+
+        Raises
+        ------
+        EmbedtuneError
+            If the model yields NaN or infinite numbers.
+        """
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        # longest first: characters foretell tokens well enough to group, and memory peaks at once
+        order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
+        size = _TEXTS_AT_ONCE.get(self.model.device.type, 64)
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            vectors[rows] = self._embed_batch([texts[row] for row in rows], role)
+            if progress is not None:
+                progress(start + len(rows), len(texts))
+        if not np.isfinite(vectors).all():
+            raise EmbedtuneError(
+                "The model yields embeddings that are not finite numbers.",
+                fix="train again with a lower learning_rate, or load the model anew.",
+            )
+        return vectors
+
+    def features(self, texts: Sequence[str], role: Role | None = None) -> dict[str, Any]:
+        """Tokenize *texts* into one padded batch on the model's device."""
+        batch = self.model.preprocess(list(texts), prompt=self.prompt(role), task=role)
+        return batch_to_device(batch, self.model.device)
+
+    def precision(self, *, bfloat16: bool) -> AbstractContextManager[None]:
+        """Compute the encoder in bfloat16, or not, for the duration of a ``with`` block."""
+        return self.seam.precision(bfloat16=bfloat16) if self.seam is not None else nullcontext()
+
+    def save(self, folder: Path) -> None:
+        """Write an ordinary sentence-transformers folder; nothing of this package is needed to load it."""
+        with without_progress_bars():
+            self.model.save_pretrained(str(folder), create_model_card=False)
+
+    @torch.inference_mode()
+    def _embed_batch(self, texts: list[str], role: Role | None) -> np.ndarray:
+        was_training = self.model.training
+        self.model.eval()
+        task = {"task": role} if role else {}
+        with self.precision(bfloat16=self.bf16):
+            output = self.model(self.features(texts, role), **task)
+        self.model.train(was_training)
+        unit = torch.nn.functional.normalize(output["sentence_embedding"].float(), dim=-1)
+        return unit.cpu().numpy()
+
+    def _choose_chunks(self, chunked: bool) -> Choice:
+        if not chunked:
+            return Choice(None, "asked for whole batches")
+        fits = layout_fits(self.model)
+        return chunk_size(self.model.device) if fits.value else Choice(None, fits.reason)
+
+    def _install_seam(self) -> RowSeam | None:
+        if not isinstance(self.model[0], Transformer):
+            return None
+        size = self.chunking.value
+        layout = SortedChunks(size, self.model[0].tokenizer.padding_side) if size else None
+        return RowSeam(self.model[0], layout)

@@ -1,0 +1,76 @@
+"""Which rows share a batch: seeded, different every epoch, the same again when a run is resumed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+from sentence_transformers.base.sampler import DefaultBatchSampler
+
+#: Rows of one label that are put into a batch together. Two would do for a positive; four give each
+#: text three, and still leave most of the batch to other labels.
+ROWS_PER_LABEL = 4
+#: Groups tried for the last places of a batch before one is cut in two.
+_LOOK_AHEAD = 16
+
+
+class ShuffledBatches(DefaultBatchSampler):
+    """All rows once an epoch, in an order that depends on seed and epoch alone.
+
+    The library's sampler draws from a generator that a resumed run would start anew, with epoch 3
+    getting the order of epoch 1.
+    """
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield lists of row numbers."""
+        order = self._random().permutation(len(self.sampler)).tolist()
+        for start in range(0, len(order), self.batch_size):
+            yield order[start : start + self.batch_size]
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+        return -(-len(self.sampler) // self.batch_size)
+
+    def _random(self) -> np.random.Generator:
+        return np.random.default_rng([self.seed or 0, self.epoch])
+
+
+class LabelBatches(ShuffledBatches):
+    """All rows once an epoch, in batches where rows come in groups of one label.
+
+    A batch of P labels with K rows each (Hermans et al. 2017, In Defense of the Triplet Loss), where
+    K is :data:`ROWS_PER_LABEL`. A label's odd rows make a smaller group; a single one joins a full
+    group, so that only a label with a single row in all stays without a positive.
+    """
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield lists of row numbers."""
+        random = self._random()
+        groups = self._groups(random)
+        random.shuffle(groups)
+        waiting = deque(groups)
+        while waiting:
+            batch: list[int] = []
+            too_big: list[np.ndarray] = []
+            while waiting and len(batch) < self.batch_size and len(too_big) < _LOOK_AHEAD:
+                group = waiting.popleft()
+                if len(batch) + len(group) <= self.batch_size:
+                    batch += group.tolist()
+                else:
+                    too_big.append(group)
+            if too_big:
+                room = self.batch_size - len(batch)
+                batch += too_big[0][:room].tolist()
+                too_big[0] = too_big[0][room:]
+            yield batch
+            waiting.extendleft(group for group in reversed(too_big) if len(group))
+
+    def _groups(self, random: np.random.Generator) -> list[np.ndarray]:
+        labels = np.asarray(list(self.sampler["label"]))
+        groups: list[np.ndarray] = []
+        for label in np.unique(labels):
+            rows = random.permutation(np.flatnonzero(labels == label))
+            cuts = range(ROWS_PER_LABEL, len(rows) - 1, ROWS_PER_LABEL)
+            groups += np.split(rows, list(cuts))
+        return groups

@@ -1,0 +1,132 @@
+"""From the settings of a plan to a trainer that carries them out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from sentence_transformers import SentenceTransformerTrainingArguments
+from sentence_transformers.base.modules import Router
+
+from embedtune_nb.data.datasource import Datasource
+from embedtune_nb.encoder.encoder import Encoder
+from embedtune_nb.encoder.precision import choose_bf16
+from embedtune_nb.encoder.threads import choose_threads, use_threads
+from embedtune_nb.store.events import Event
+from embedtune_nb.training.callbacks import EvaluateAndSelect
+from embedtune_nb.training.checkpoint import read_run_state
+from embedtune_nb.training.losses import PredictionLoss
+from embedtune_nb.training.objective import Objective, build_objective
+from embedtune_nb.training.trainer import FinetuneTrainer
+
+#: A curve needs points: however short the run, about this many are logged.
+_LEAST_POINTS = 50
+_SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
+_HEAD_LEARNING_RATE = 1e-2
+
+
+def build_trainer(
+    encoder: Encoder,
+    train: Datasource,
+    settings: Mapping[str, Any],
+    *,
+    output_dir: Path,
+    emit: Callable[[Event], None],
+    should_stop: Callable[[], bool],
+    on_evaluate: Callable[[int, float], float | None] | None = None,
+    resume_from: Path | None = None,
+) -> FinetuneTrainer:
+    """Build the trainer that *settings* describe.
+
+    Parameters
+    ----------
+    encoder
+        What is trained, in place.
+    train
+        Labeled data, pairs or retrieval data.
+    settings
+        Plan settings by name, as plain values.
+    output_dir
+        For checkpoints and the best weights.
+    emit
+        Takes events.
+    should_stop
+        Asked after each step.
+    on_evaluate
+        Called with (step, epoch) when ``eval_steps`` says so; returns the selecting metric, higher is
+        better, or ``None`` where nothing is to be selected.
+    resume_from
+        The checkpoint that :meth:`FinetuneTrainer.run` will be given: spares what it brings along.
+
+    Raises
+    ------
+    LossError
+        If the loss does not fit the data.
+    """
+    threads = choose_threads()
+    use_threads(threads)
+    torch.manual_seed(settings["seed"])
+    objective = build_objective(encoder, train, settings, warm_head=resume_from is None)
+    asked = settings.get("bf16", "auto")
+    if resume_from is not None:
+        asked = read_run_state(resume_from)["bf16"]["value"]
+    texts = objective.rows[next(iter(objective.roles))][:256]
+    bf16 = choose_bf16(encoder.model, encoder.seam, texts, asked)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    arguments = _arguments(encoder, objective, settings, output_dir)
+    trainer = FinetuneTrainer(encoder, objective, arguments, bf16=bf16, emit=emit, should_stop=should_stop)
+    trainer.measured["threads"] = dict(threads._asdict())
+    if on_evaluate is not None and settings.get("eval_steps", "off") != "off":
+        trainer.selection = EvaluateAndSelect(
+            trainer,
+            on_evaluate,
+            every=settings["eval_steps"],
+            patience=int(settings.get("early_stopping") or 0),
+            threshold=float(settings.get("early_stopping_threshold") or 0.0),
+            metric=settings["metric"],
+        )
+        trainer.add_callback(trainer.selection)
+    return trainer
+
+
+def _arguments(
+    encoder: Encoder, objective: Objective, settings: Mapping[str, Any], output_dir: Path
+) -> SentenceTransformerTrainingArguments:
+    on_cpu = encoder.model.device.type == "cpu"
+    batch = int(settings["batch_size"])
+    steps = settings.get("max_steps") or math.ceil(len(objective.rows) / batch) * math.ceil(
+        settings["epochs"]
+    )
+    head_rate = settings.get("head_learning_rate") or _HEAD_LEARNING_RATE
+    prompts = {column: encoder.prompt(role) for column, role in objective.roles.items()}
+    routed = any(isinstance(module, Router) for module in encoder.model.children())
+    arguments = SentenceTransformerTrainingArguments(
+        output_dir=str(output_dir),
+        num_train_epochs=settings["epochs"],
+        max_steps=settings.get("max_steps") or -1,
+        per_device_train_batch_size=batch,
+        learning_rate=settings["learning_rate"],
+        learning_rate_mapping={r"^head\.": head_rate} if isinstance(objective.loss, PredictionLoss) else {},
+        lr_scheduler_type=_SCHEDULES[settings["learning_rate_scheduler"]],
+        warmup_steps=int(settings["warmup"]),
+        weight_decay=settings["weight_decay"],
+        seed=settings["seed"],
+        batch_sampler=objective.batches,
+        prompts={column: prompt for column, prompt in prompts.items() if prompt},
+        router_mapping={column: role for column, role in objective.roles.items() if role} if routed else {},
+        logging_steps=max(1, min(int(settings.get("logging_steps") or 1), int(steps) // _LEAST_POINTS)),
+        logging_first_step=True,
+        logging_nan_inf_filter=False,
+        save_strategy="no",
+        eval_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=on_cpu,
+        dataloader_pin_memory=not on_cpu,
+    )
+    # more GPUs would be driven by DataParallel, which splits a batch and with it the in-batch negatives
+    arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments

@@ -1,0 +1,266 @@
+"""The trainer: the library's, with sorted chunks, a head of its own pace, honest resuming and no noise."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+from torch import Tensor, nn
+from transformers import PrinterCallback
+from transformers.trainer import TRAINER_STATE_NAME
+
+from embedtune_nb.data.datasource import Datasource
+from embedtune_nb.encoder.choice import Choice
+from embedtune_nb.encoder.encoder import Encoder
+from embedtune_nb.errors import JobFailedError, PlanError
+from embedtune_nb.store.events import Best, Event, Measured, Notice
+from embedtune_nb.training.callbacks import EmitMetrics, EvaluateAndSelect, MeasureSteps, StopOnRequest
+from embedtune_nb.training.checkpoint import (
+    LOSS_WEIGHTS,
+    load_loss_weights,
+    loss_weights,
+    read_run_state,
+    write_checkpoint,
+)
+from embedtune_nb.training.losses import PredictionLoss
+from embedtune_nb.training.objective import Objective
+
+Outcome = Literal["finished", "early stopped", "stopped"]
+_BEST_WEIGHTS = "best.pt"
+#: A killed run loses at most these seconds of work; writing a checkpoint takes about one.
+_SECONDS_BETWEEN_CHECKPOINTS = 300.0
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a training run ended.
+
+    Attributes
+    ----------
+    outcome
+        ``"finished"``, ``"early stopped"`` (nothing got better) or ``"stopped"`` (asked for).
+    step
+        Optimizer steps behind us.
+    best
+        The best evaluation, whose weights the model now has; ``None`` if nothing was evaluated.
+    checkpoint
+        Where a stopped run can be carried on from.
+    """
+
+    outcome: Outcome
+    step: int
+    best: Best | None
+    checkpoint: Path | None
+
+
+class FinetuneTrainer(SentenceTransformerTrainer):
+    """One training run; built by :func:`~embedtune_nb.training.build.build_trainer`, started by :meth:`run`.
+
+    Attributes
+    ----------
+    encoder
+        The encoder being trained.
+    objective
+        Data and loss.
+    bf16
+        Whether training computes in bfloat16, and why.
+    measured
+        What the worker found out: setting -> value and reason.
+    outcome
+        How it ended, or will unless something happens.
+    texts_seen
+        Texts stepped through so far in this process.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        objective: Objective,
+        arguments: SentenceTransformerTrainingArguments,
+        *,
+        bf16: Choice,
+        emit: Callable[[Event], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self.encoder, self.objective, self.bf16 = encoder, objective, bf16
+        self.emit, self.should_stop = emit, should_stop
+        self.outcome: Outcome = "finished"
+        self.checkpoint: Path | None = None
+        self.texts_seen = 0
+        self.measured: dict[str, dict[str, Any]] = {}
+        self.selection: EvaluateAndSelect | None = None
+        super().__init__(encoder.model, arguments, objective.rows, loss=objective.loss)
+        self.remove_callback(PrinterCallback)
+        self._metrics = EmitMetrics(self)
+        for callback in (self._metrics, MeasureSteps(self)):
+            self.add_callback(callback)
+
+    # What the lead of a run calls ------------------------------------------------------------------------
+
+    def run(self, resume_from: Path | None = None) -> TrainingResult:
+        """Train to the end, to early stopping or to a stop request; the model then has the best weights.
+
+        Parameters
+        ----------
+        resume_from
+            A checkpoint folder; its model, loss, optimizer, data order and precision are taken up.
+
+        Raises
+        ------
+        JobFailedError
+            If the loss is no longer a finite number.
+        """
+        for name, choice in (("bf16", self.bf16), ("chunk_size", self.encoder.chunking)):
+            self.measured[name] = {"value": choice.value, "reason": choice.reason}
+        self.emit(Measured(dict(self.measured)))
+        self.add_callback(StopOnRequest(self, _SECONDS_BETWEEN_CHECKPOINTS))
+        self.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
+        if self.objective.loss.left_out:
+            self.emit(Notice(self.objective.loss.left_out))
+        best = self.selection.best if self.selection else None
+        if self.outcome != "stopped" and best is not None and best.step != self.state.global_step:
+            self._restore_best()
+            self.emit(
+                Notice(f"Put back the weights of step {best.step}: {best.name} was best, {best.value:.4f}.")
+            )
+        return TrainingResult(self.outcome, self.state.global_step, best, self.checkpoint)
+
+    @torch.no_grad()
+    def head_accuracy(self, data: Datasource) -> float:
+        """Return the share of *data* (labeled) that the trained head classifies rightly.
+
+        Raises
+        ------
+        PlanError
+            If this run trains no head.
+        """
+        if not isinstance(self.loss, PredictionLoss):
+            raise PlanError(
+                "This run trains no head to evaluate.",
+                fix='choose eval_method="neighbor" or the loss prediction.',
+            )
+        examples = data.frames["examples"].sort_values("value", key=lambda texts: -texts.str.len())
+        self.model.eval()
+        right = 0
+        for part in np.array_split(np.arange(len(examples)), -(-len(examples) // 64)):
+            rows = examples.iloc[part]
+            guesses = self.loss.logits(self.encoder.features(rows["value"].tolist())).argmax(1).tolist()
+            labels = [self.objective.classes[guess] for guess in guesses]
+            right += sum(guess == label for guess, label in zip(labels, rows["label"], strict=True))
+        return right / len(examples)
+
+    @torch.no_grad()
+    def eval_loss(self, data: Datasource) -> float:
+        """Return the loss on *data*, of the kind trained on, in batches of the training size."""
+        objective = self.objective.on(data)
+        batches = objective.batches(objective.rows, self.args.train_batch_size, False, seed=self.args.seed)
+        self.model.eval()
+        total = count = 0.0
+        for batch in batches:
+            rows = objective.rows[batch]
+            features = [self.encoder.features(rows[name], role) for name, role in objective.roles.items()]
+            labels = torch.tensor(rows["label"], device=self.model.device)
+            total += float(objective.loss(features, labels)) * len(batch)
+            count += len(batch)
+        return total / count
+
+    # What the callbacks call -----------------------------------------------------------------------------
+
+    def pause(self, seconds: float) -> None:
+        """Leave *seconds* of other work, an evaluation, out of the texts per second."""
+        self._metrics.pause(seconds)
+
+    def keep_best(self) -> None:
+        """Keep a copy of the present weights on disk as the best so far."""
+        path = Path(self.args.output_dir) / _BEST_WEIGHTS
+        draft = path.with_suffix(".tmp")
+        torch.save({"model": self.model.state_dict(), "loss": loss_weights(self.loss)}, draft)
+        draft.replace(path)
+
+    def _restore_best(self) -> None:
+        path = Path(self.args.output_dir) / _BEST_WEIGHTS
+        weights = torch.load(path, map_location=self.model.device, weights_only=True)
+        self.model.load_state_dict(weights["model"])
+        load_loss_weights(self.loss, weights["loss"])
+
+    # Hooks of the library's trainer ----------------------------------------------------------------------
+
+    def collect_features(self, inputs: dict[str, Any]) -> tuple[list[dict[str, Any]], Tensor | None]:
+        """Split a batch into columns, and let the encoder lay out the rows of all columns together."""
+        features, labels = super().collect_features(inputs)
+        if self.encoder.seam is not None:
+            self.encoder.seam.expect(features)
+        self.texts_seen += len(features) * (0 if labels is None else len(labels))
+        return features, labels
+
+    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the loss in the chosen precision."""
+        try:
+            with self.encoder.precision(bfloat16=bool(self.bf16.value)):
+                return super().compute_loss(*args, **kwargs)
+        finally:
+            if self.encoder.seam is not None:
+                self.encoder.seam.expect([])
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Take one step; a loss that is no number ends the run at once."""
+        loss = super().training_step(*args, **kwargs)
+        if not torch.isfinite(loss):
+            raise JobFailedError(
+                f"The loss became {loss.item()} at step {self.state.global_step + 1}.",
+                expected="a finite number at every step",
+                fix=f"lower learning_rate (now {self.args.learning_rate:g}) or raise warmup.",
+            )
+        return loss
+
+    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+        """Add none: the library's model card quotes training texts."""
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        selection = self.selection
+        best = selection.best if selection else None
+        run_state = {
+            "bf16": self.bf16._asdict(),
+            "misses": selection.misses if selection else 0,
+            "best": None if best is None else [best.name, best.value, best.step],
+        }
+        root = Path(self.args.output_dir)
+        self.checkpoint = write_checkpoint(root, self.state.global_step, self._fill_checkpoint, run_state)
+
+    def _fill_checkpoint(self, folder: Path) -> None:
+        self.encoder.save(folder)
+        torch.save(loss_weights(self.loss), folder / LOSS_WEIGHTS)
+        self._save_optimizer_and_scheduler(str(folder))
+        self._save_rng_state(str(folder))
+        self.state.save_to_json(str(folder / TRAINER_STATE_NAME))
+        best = Path(self.args.output_dir) / _BEST_WEIGHTS
+        if best.exists():
+            _link(best, folder / _BEST_WEIGHTS)
+
+    def _load_from_checkpoint(self, checkpoint_path: str) -> None:
+        super()._load_from_checkpoint(checkpoint_path)
+        folder = Path(checkpoint_path)
+        weights = torch.load(folder / LOSS_WEIGHTS, map_location=self.model.device, weights_only=True)
+        load_loss_weights(self.loss, weights)
+        run_state = read_run_state(folder)
+        self.bf16 = Choice(run_state["bf16"]["value"], "as in the part of the run that is resumed")
+        self.measured["bf16"] = dict(self.bf16._asdict())
+        if self.selection is not None and run_state["best"] is not None:
+            self.selection.best, self.selection.misses = Best(*run_state["best"]), run_state["misses"]
+            _link(folder / _BEST_WEIGHTS, Path(self.args.output_dir) / _BEST_WEIGHTS)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give a file a second name, or copy it where the filesystem cannot."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
