@@ -16,6 +16,7 @@ _DOORS = {
     "training_monitor": "embedtune_nb.widgets.monitor:TrainingMonitor",
     "watch": "embedtune_nb.widgets.watch:watch",
     "embedding_map": "embedtune_nb.widgets.embedding_map:EmbeddingMap",
+    "save_report": "embedtune_nb.widgets.report:save_report",
     "map_of_model": "embedtune_nb.maps.of_model:map_of_model",
 }
 

@@ -83,7 +83,7 @@ def map_job(
         "format": 1,
         "kind": "map",
         "name": model.name,
-        "base": model.recipe.base,
+        "base": dict(model.recipe.base),
         "model": str(model.path),
         "neighbors": neighbors,
         "seed": seed,

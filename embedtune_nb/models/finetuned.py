@@ -136,6 +136,18 @@ class FinetunedEmbeddingModel(EmbeddingModel):
         """Show texts before and after in one picture; options as in ``maps.of_model.map_of_model``."""
         return late("map_of_model")(self, data, **options)
 
+    def save_report(self, path: str | Path, *, with_map: bool = True) -> Path:
+        """Write verdict, curves, plan and interactive map to one HTML file that works offline.
+
+        Parameters
+        ----------
+        path
+            The file; replaced if it exists.
+        with_map
+            False leaves the map out, and with it every text of the data.
+        """
+        return late("save_report")(self, path, with_map=with_map)
+
     def verify(self) -> FinetunedEmbeddingModel:
         """Compare every byte with the manifest.
 
