@@ -90,7 +90,7 @@ def _labeled(table: pd.DataFrame, dropped: list[Dropped], notes: list[str]) -> B
         )
     torn = int((table.groupby("value", sort=False)["label"].nunique() > 1).sum())
     if torn:
-        notes.append(f"{torn:,} texts stand with more than one label; all of these rows were kept.")
+        notes.append(f"Texts that stand with more than one label: {torn:,}; all their rows were kept.")
     return Built({"examples": table.reset_index(drop=True)}, dropped, notes)
 
 

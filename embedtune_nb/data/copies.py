@@ -19,14 +19,18 @@ from scipy.sparse.csgraph import connected_components
 SHINGLE = 5
 THRESHOLD = 0.8
 _BANDS, _ROWS_PER_BAND = 10, 4
-_CHUNK_BYTES = 4_000_000
+# Arrays of this many letters stay in the processor's cache while they are hashed again and again.
+_CHUNK_BYTES = 100_000
 _LONGEST = 2_000
 
 _NOT_WORD = re.compile(r"[\W_]+")
+_ASCII_SIGNS = str.maketrans({chr(code): " " for code in range(128) if not chr(code).isalnum()})
 
 
 def normalized(text: str) -> str:
     """Return *text* without case, punctuation and spacing; symbols alone are kept as they are."""
+    if text.isascii():
+        return " ".join(text.lower().translate(_ASCII_SIGNS).split()) or text.strip()
     folded = unicodedata.normalize("NFKC", text).casefold()
     return _NOT_WORD.sub(" ", folded).strip() or text.strip()
 

@@ -17,7 +17,7 @@ def headline(data: Datasource) -> str:
         counts = data.label_counts()
         low, high = int(counts.min()), int(counts.max())
         spread = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-        return f"{len(data):,} texts in {len(counts):,} classes of {spread} rows"
+        return f"{len(data):,} texts in {len(counts):,} classes of {spread} {'row' if high == 1 else 'rows'}"
     if data.kind == RETRIEVAL:
         return (
             f"{len(data):,} queries, {len(data.frames['corpus']):,} documents, "

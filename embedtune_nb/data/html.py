@@ -71,8 +71,8 @@ def _roles(data: Datasource) -> str:
     if not rows:
         return f'<h4>Content</h4><span class="soft">fingerprint {data.fingerprint[:12]}</span>'
     return (
-        '<h4>Roles</h4><table><thead><tr><th class="short">role</th><th '
-        'class="short">column</th><th>why</th></tr></thead>'
+        '<h4>Roles</h4><table><thead><tr><th class="short">role</th><th class="short">column</th>'
+        "<th>why</th></tr></thead>"
         f"<tbody>{rows}</tbody></table>"
         f'<span class="soft">fingerprint {data.fingerprint[:12]}</span>'
     )

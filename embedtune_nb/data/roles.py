@@ -17,7 +17,7 @@ KNOWN_NAMES: dict[str, tuple[str, ...]] = {
     "positive": ("positive", "answer", "document", "passage", "response", "context"),
     "query": ("query", "question", "anchor"),
     "document": ("document", "passage", "answer", "positive", "doc", "context"),
-    "relevance": ("relevance", "rel", "grade"),
+    "relevance": ("relevance", "rel", "grade", "score"),
     "group": ("group",),
 }
 # Shapes that belong to kinds still to come: recognised so that they are named, not misread.
@@ -130,6 +130,8 @@ def _infer_kind(frame: pd.DataFrame, given: Mapping[str, Hashable]) -> tuple[str
         )
     names = {_folded(column) for column in frame.columns}
     has = {role: bool(names & set(known)) for role, known in KNOWN_NAMES.items()}
+    # A score beside two texts may be a similarity as well; only a named kind settles that.
+    has["relevance"] = bool(names & set(KNOWN_NAMES["relevance"]) - {"score"})
     fits = []
     if has["value"] and has["label"]:
         fits.append(LABELED)
@@ -145,7 +147,7 @@ def _infer_kind(frame: pd.DataFrame, given: Mapping[str, Hashable]) -> tuple[str
     free = [column for column in frame.columns if column not in set(given.values())]
     texts = [column for column in free if _is_text(frame[column])]
     classes = [column for column in free if _is_class(frame[column])]
-    if len(texts) == 1 and len(classes) == 1:
+    if len(texts) == 1 and len(classes) == 1 and texts != classes:
         return LABELED, "one column holds texts and one holds few distinct values"
     if has["value"] and len(classes) == 1 and classes[0] not in texts:
         return LABELED, "one column is named like a text and one holds few distinct values"
@@ -189,7 +191,7 @@ def _by_content(frame: pd.DataFrame, role: str, columns: list[Hashable], kind: s
         seen = (
             f"it is the only column with few distinct values ({frame[fitting[0]].nunique():,})"
             if role == "label"
-            else "it is the only other column of texts"
+            else "it is the only column of texts that is left"
         )
         return RoleChoice(fitting[0], seen)
     candidates = fitting or columns

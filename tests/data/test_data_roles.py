@@ -138,3 +138,17 @@ def test_columns_that_share_a_name_are_refused():
 def test_another_type_than_a_table_names_the_right_constructor():
     with pytest.raises(DataError, match="from_list"):
         Datasource.from_pandas([{"text": "a"}])
+
+
+def test_a_score_beside_two_texts_is_relevance_only_where_the_kind_says_so():
+    table = {"query": TEXTS, "document": OTHERS, "score": [2, 1, 0, 1, 1, 1]}
+    with pytest.raises(NotYetError):
+        Datasource.from_dict(table)
+    data = Datasource.from_dict(table, kind="retrieval")
+    assert data.roles["relevance"].column == "score"
+    assert sorted(data.frames["qrels"]["relevance"]) == [1, 1, 1, 1, 2]
+
+
+def test_a_text_column_alone_is_no_labeled_data():
+    with pytest.raises(ColumnError, match="cannot be told"):
+        Datasource.from_dict({"text": ["one text", "two texts"]})
