@@ -14,31 +14,36 @@ POINTS_MAX = 4000
 _SIDE, _GAP, _TOP, _ROW, _COLUMNS = 360, 24, 24, 18, 3
 _RINGS = {"before": "#E69F00", "after": "#0072B2"}
 _INK, _OTHER = "#7a7f85", "#9aa3ad"
-# Okabe-Ito without black and yellow, which vanish on a dark or a white page.
-_HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
+# Okabe-Ito without black and yellow, which vanish on a dark or a white page; then six more of even weight.
+_HUES = (
+    *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9"),
+    *("#8C6BB1", "#A6761D", "#66A61E", "#E7298A", "#1B9E9E", "#7A5195"),
+)
 
 
 def picture_svg(frame: pd.DataFrame) -> str:
     """Draw at most 4,000 of the texts twice, before and after, on one scale.
 
-    The six most frequent labels have a colour and stand in the legend, the others are grey. Ground
+    The twelve most frequent labels have a colour and stand in the legend, the others are grey. Ground
     is transparent and text mid-grey, so that the picture reads on white paper and on a dark page.
     One path a label keeps it small: about ten bytes a point.
     """
     drawn = frame if len(frame) <= POINTS_MAX else frame.sample(POINTS_MAX, random_state=0)
     legend, groups = _groups(drawn)
     titles, marks = [], []
-    for column, (side, places) in enumerate(_places(drawn).items()):
+    places = _places(drawn)
+    for column, side in enumerate(places):
         x = column * (_SIDE + _GAP)
         titles.append(
             f'<circle cx="{x + 7}" cy="10" r="4.5" fill="none" stroke="{_RINGS[side]}" stroke-width="2.5"/>'
             f'<text x="{x + 18}" y="14" font-weight="600">{side}</text>'
         )
         for colour, members in groups:
-            path = "".join(f"M{x + a:.0f} {b:.0f}h0" for a, b in places[members])
+            path = "".join(f"M{x + a:.0f} {b:.0f}h0" for a, b in places[side][members])
             marks.append(f'<path d="{path}" stroke="{colour}"/>')
 
-    width, bottom = 2 * _SIDE + _GAP, _TOP + _SIDE + 8
+    width = 2 * _SIDE + _GAP
+    bottom = math.ceil(max(xy[:, 1].max() for xy in places.values())) + 12
     entries = [_legend_entry(i, colour, name, bottom) for i, (colour, name) in enumerate(legend)]
     height = bottom + _ROW * math.ceil(len(entries) / _COLUMNS) + 8
     return (

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UNLABELLED, changeColour, labelPalette, parseHex, toOklab } from "../src/embedding_map/colours.js";
-import { drawingOrder, litLast, paintPoints } from "../src/embedding_map/paint.js";
+import { changedLast, drawingOrder, litLast, paintPoints } from "../src/embedding_map/paint.js";
 
 const distance = (a, b) => Math.hypot(...toOklab(parseHex(a)).map((part, i) => part - toOklab(parseHex(b))[i]));
 
@@ -64,6 +64,9 @@ test("the drawing order is a shuffle that puts lit points on top", () => {
   const order = drawingOrder(100);
   assert.deepEqual([...order].sort((a, b) => a - b), Array.from({ length: 100 }, (_, i) => i));
   assert.notDeepEqual([...order], Array.from({ length: 100 }, (_, i) => i));
+  const kept = Float32Array.from({ length: 100 }, (_, i) => (i % 7) / 7);
+  const shares = [...changedLast(order, kept)].map((i) => kept[i]);
+  assert.deepEqual(shares, [...shares].sort((a, b) => b - a));
   const mask = Uint8Array.from({ length: 100 }, (_, i) => (i < 10 ? 1 : 0));
   const drawn = [...litLast(order, mask)];
   assert.deepEqual(drawn.slice(90).sort((a, b) => a - b), Array.from({ length: 10 }, (_, i) => i));

@@ -9,7 +9,7 @@ const OKABE_ITO_DARK = [...COMMON, "#F0E442", "#DDDDDD"];
 const PALETTE_MAX = 256;
 
 const SEQUENCE_LIGHT = ["#CBD5DF", "#9DB4D3", "#7A8FC4", "#7462B0", "#6E3190", "#4A0C57"];
-const SEQUENCE_DARK = ["#3B4654", "#35658A", "#2F8F97", "#5FB87C", "#C3DB5A", "#FDF6A8"];
+const SEQUENCE_DARK = ["#4B5866", "#35709A", "#2F8F97", "#5FB87C", "#C3DB5A", "#FDF6A8"];
 
 export const UNLABELLED = 0xffff;
 

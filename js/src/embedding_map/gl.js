@@ -27,16 +27,20 @@ in vec4 fill;
 flat in float query;
 uniform vec3 paper;
 uniform float size;
+uniform float rim;
 out vec4 pixel;
 void main() {
   vec2 p = abs(2.0 * gl_PointCoord - 1.0);
   float radius = query > 0.5 ? p.x + p.y : length(p);
   float soft = min(1.0, 2.4 / size);
   float inside = 1.0 - smoothstep(1.0 - soft, 1.0, radius);
-  float rim = size > 9.0 ? smoothstep(0.74 - soft, 0.78, radius) : 0.0;
+  float edge = rim * smoothstep(0.74 - soft, 0.78, radius);
   float alpha = fill.a * inside;
-  pixel = vec4(mix(fill.rgb, paper, rim * 0.85) * alpha, alpha);
+  pixel = vec4(mix(fill.rgb, paper, edge) * alpha, alpha);
 }`;
+
+const RIM_FROM = 8; // CSS pixels; smaller points have no room for a rim
+const RIM_STRENGTH = 0.85;
 
 function compile(gl, kind, source) {
   const shader = gl.createShader(kind);
@@ -97,7 +101,7 @@ export class WebglLayer {
     const { gl } = this;
     this.program = link(gl);
     this.uniforms = {};
-    for (const name of ["mixing", "centre", "toClip", "size", "paper"]) {
+    for (const name of ["mixing", "centre", "toClip", "size", "rim", "paper"]) {
       this.uniforms[name] = gl.getUniformLocation(this.program, name);
     }
     this.vertices = gl.createVertexArray();
@@ -162,6 +166,7 @@ export class WebglLayer {
     gl.uniform2f(uniforms.centre, camera.x, camera.y);
     gl.uniform2f(uniforms.toClip, (2 * scale) / camera.width, (2 * scale) / camera.height);
     gl.uniform1f(uniforms.size, size * ratio);
+    gl.uniform1f(uniforms.rim, size > RIM_FROM ? RIM_STRENGTH : 0);
     gl.uniform3f(uniforms.paper, paper[0] / 255, paper[1] / 255, paper[2] / 255);
     gl.drawElements(gl.POINTS, this.order.length, gl.UNSIGNED_INT, 0);
   }

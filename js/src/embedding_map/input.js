@@ -74,12 +74,14 @@ export function followKeys(root, view, signal) {
     "keydown",
     (event) => {
       const action = keys[event.key];
-      if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      // To the notebook a single letter is a command: with the focus on the map, x would cut the cell.
+      if (action || event.key.length === 1) event.stopPropagation();
+      if (!action) return;
       const typing = event.target.matches("input, select, textarea");
       if (typing && event.key !== "Escape") return;
       if (event.target.matches("button") && event.key === " ") return;
       event.preventDefault();
-      event.stopPropagation(); // the notebook has its own meaning for these keys
       action();
     },
     { signal },

@@ -66,7 +66,7 @@ export class Overlay {
       context.globalAlpha = 0.85;
       context.strokeText(text, x, y);
       context.globalAlpha = 1;
-      context.fillStyle = colours ? blend(colours[code], theme.ink, 0.5) : theme.ink;
+      context.fillStyle = colours ? blend(colours[code], theme.ink, 0.5) : blend(theme.ink, theme.paper, 0.3);
       context.fillText(text, x, y);
     }
   }

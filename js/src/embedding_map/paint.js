@@ -26,6 +26,9 @@ export function litLast(order, mask) {
   return out;
 }
 
+/** The most changed texts on top: they are few, and what one looks for. */
+export const changedLast = (order, kept) => order.slice().sort((a, b) => kept[b] - kept[a]);
+
 /** Opacity of lit points: many points need to be seen through. */
 export const opacityFor = (n) => Math.max(0.5, Math.min(0.9, 1.3 - 0.15 * Math.log10(Math.max(n, 1))));
 

@@ -14,7 +14,7 @@ import { labelAnchors } from "./labels.js";
 import { changeLegend, labelLegend } from "./legend.js";
 import { morph } from "./morph.js";
 import { Overlay } from "./overlay.js";
-import { drawingOrder, litLast, paintPoints, pointSize } from "./paint.js";
+import { changedLast, drawingOrder, litLast, paintPoints, pointSize } from "./paint.js";
 import { buildParts, fitCanvases } from "./parts.js";
 import { readTheme } from "./theme.js";
 
@@ -76,7 +76,8 @@ export class MapView {
     if (this.data?.revision === data.revision) return;
     this.data = data;
     this.folded = foldTexts(data.texts);
-    this.order = drawingOrder(data.n);
+    const shuffled = drawingOrder(data.n);
+    this.orders = { label: shuffled, change: changedLast(shuffled, data.kept) };
     this.isolated.clear();
     this.hovered = this.pinned = -1;
     this.mixed = new Float32Array(data.before.length);
@@ -108,7 +109,7 @@ export class MapView {
     const { data, by, theme } = this;
     this.lit = litPoints(this.folded, data.codes, this.isolated, this.query);
     const rgba = paintPoints(data, by, this.lit.mask, this.colours, theme.dark);
-    this.layer.paint(rgba, litLast(this.order, this.lit.mask));
+    this.layer.paint(rgba, litLast(this.orders[by], this.lit.mask));
     const searched = this.query.trim() ? `${this.lit.count.toLocaleString("en")} found` : "";
     setText(this.bar.found, searched);
     this.tell(this.lit.count ? "" : "No text matches. Escape shows all texts again.");
