@@ -101,7 +101,8 @@ class Datasource:
             If the rows cannot be used: none, one class only, mixed label types, other things than texts.
         """
         if not isinstance(df, pd.DataFrame):
-            way = {list: "from_list", dict: "from_dict", str: "from_csv"}.get(type(df))
+            ways = {"list": "from_list", "dict": "from_dict", "str": "from_csv"}
+            way = ways.get(type(df).__name__)
             raise DataError(
                 f"from_pandas was given a {type(df).__name__}.",
                 expected="a pandas DataFrame",

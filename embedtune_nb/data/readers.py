@@ -8,6 +8,7 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -56,7 +57,7 @@ def read_jsonl(path: str | Path, *, encoding: str = "utf-8") -> pd.DataFrame:
         If the file is missing, empty, not in *encoding*, or has a line that is no JSON object.
     """
     path = existing_file(path)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for number, line in enumerate(_decoded(path, encoding).split("\n"), start=1):
         if not line.strip():
             continue

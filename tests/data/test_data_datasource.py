@@ -81,6 +81,11 @@ def test_the_fingerprint_is_of_the_content_alone(data):
     shuffled_index = Datasource.from_pandas(table.set_index(np.array([9, 3, 5, 1])))
     as_objects = Datasource.from_pandas(table.astype(object))
     assert data.fingerprint == shuffled_index.fingerprint == as_objects.fingerprint
+    dropped_before = Datasource.from_pandas(
+        pd.concat([pd.DataFrame({"value": [None], "label": ["a"]}), table])
+    )
+    assert dropped_before.frames["examples"]["id"].tolist() == [1, 2, 3, 4]
+    assert dropped_before.fingerprint == data.fingerprint
     others = [
         table.iloc[::-1],
         table.replace("third", "thirdly"),
