@@ -203,6 +203,16 @@ def test_in_jupyterlab_a_map_can_be_filled_later_and_shown_twice(open_notebook, 
     views.first.get_by_role("alert").get_by_text("The worker ended.").wait_for()
 
 
+def test_in_jupyterlab_a_map_that_is_cleared_away_gives_its_graphics_context_back(open_notebook):
+    notebook = open_notebook([FRAME, MAKE + "EmbeddingMap(frame, meta)"])
+    open_map(notebook)
+    held = "window.held.getContext('webgl2').isContextLost()"
+    notebook.page.evaluate("() => { window.held = document.querySelector('.etn-map-canvas'); }")
+    assert notebook.page.evaluate(held) is False
+    notebook.command("notebook:clear-all-cell-outputs")
+    notebook.page.wait_for_function(held, timeout=20_000)
+
+
 def test_in_jupyterlab_the_map_follows_the_theme(open_notebook, shots):
     notebook = open_notebook([FRAME, MAKE + "EmbeddingMap(frame, meta)"], theme="dark")
     shown = open_map(notebook)
