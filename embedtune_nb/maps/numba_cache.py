@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from embedtune_nb.store.home import cache_dir
 
@@ -61,7 +62,7 @@ def keep_compiled() -> None:
     """
     for module, names in _KEPT.items():
         for name in names:
-            compiled = getattr(sys.modules.get(module), name, None)
+            compiled: Any = getattr(sys.modules.get(module), name, None)
             if hasattr(compiled, "enable_caching") and not compiled.signatures:
                 compiled.targetoptions["nogil"] = True
                 compiled.enable_caching()

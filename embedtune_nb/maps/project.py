@@ -112,8 +112,8 @@ def _umap(before: np.ndarray, after: np.ndarray, neighbors: int, seed: int, repo
         near_before, near_after = (self_and_neighbors(vectors, wanted) for vectors in (before, after))
         ready.result()
         graph_before, graph_after = (
-            layout.neighbor_graph(vectors, *(part[:, :neighbors] for part in near), seed)
-            for vectors, near in ((before, near_before), (after, near_after))
+            layout.neighbor_graph(vectors, rows[:, :neighbors], distances[:, :neighbors], seed)
+            for vectors, (rows, distances) in ((before, near_before), (after, near_after))
         )
         report("laying out before", 1, 4)
         first = layout.first_layout(before, graph_before, seed)
