@@ -9,7 +9,6 @@ import threading
 from importlib import import_module
 from pathlib import Path
 
-import embedtune_nb
 from embedtune_nb.errors import JobError, did_you_mean
 from embedtune_nb.store.home import cache_dir
 from embedtune_nb.store.job_folder import JobFolder
@@ -79,7 +78,7 @@ def _start_thread(folder: JobFolder, descriptor: int) -> None:
 
 def _environment() -> dict[str, str]:
     paths = list(filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))
-    package_parent = str(Path(embedtune_nb.__file__).parent.parent)
+    package_parent = str(Path(__file__).parents[2])
     if package_parent in sys.path and "site-packages" not in package_parent:
         paths.append(package_parent)  # a checkout that only this kernel's sys.path knows
     return {

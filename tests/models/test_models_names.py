@@ -1,0 +1,163 @@
+"""One name, one model: re-running a cell never trains twice, and nothing is replaced silently."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+import embedtune_nb as et
+from embedtune_nb.errors import (
+    AlreadyExistsError,
+    ColumnError,
+    DataError,
+    LossError,
+    NameRefusedError,
+    NotFoundError,
+    NotYetError,
+    PlanError,
+)
+
+SHORT = {"epochs": 1, "eval_steps": "off", "early_stopping": False, "batch_size": 16}
+pytestmark = pytest.mark.jobs
+
+
+@pytest.fixture
+def labelled():
+    words = ["apple", "pear", "plum", "iron", "gold", "zinc"]
+    rows = [
+        {"text": f"{a} {place} {b}", "label": "fruit" if words.index(a) < 3 else "metal"}
+        for a in words
+        for b in words
+        for place in ("near", "on")
+        if a != b
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def base(tiny_bert, home):
+    return et.PretrainedEmbeddingModel(str(tiny_bert))
+
+
+@pytest.fixture
+def trained(base, labelled):
+    """A model published by a thread of this process."""
+    return base.finetune("small", labelled, hyperparams=SHORT, executor="thread")
+
+
+def test_the_same_cell_again_opens_the_model_and_trains_nothing(base, labelled, trained, recwarn):
+    again = base.finetune("small", labelled, hyperparams=SHORT, executor="thread", if_exists="open")
+    assert again.path == trained.path
+    assert len(et.Job.all()) == 1
+    assert not [w for w in recwarn if "asks for something else" in str(w.message)]
+    job = base.finetune("SMALL", labelled, hyperparams=SHORT, if_exists="open", background=True)
+    assert job.status == "done"
+    assert job.result().path == trained.path
+
+
+def test_a_taken_name_is_refused_by_default(base, labelled, trained):
+    with pytest.raises(AlreadyExistsError, match="if_exists='open'"):
+        base.finetune("small", labelled, hyperparams=SHORT)
+
+
+def test_changed_settings_return_the_old_model_with_the_difference_told(base, labelled, trained):
+    with pytest.warns(UserWarning, match="learning_rate"):
+        again = base.finetune(
+            "small", labelled, hyperparams={**SHORT, "learning_rate": 1e-4}, if_exists="open"
+        )
+    assert again.path == trained.path
+
+
+def test_another_base_model_under_the_same_name_is_an_error(tiny_rope, labelled, trained):
+    other = et.PretrainedEmbeddingModel(str(tiny_rope))
+    with pytest.raises(PlanError, match="starts from"):
+        other.finetune("small", labelled, hyperparams=SHORT, if_exists="open")
+
+
+def test_a_dropped_model_is_gone_and_its_name_free(base, trained):
+    et.FinetunedEmbeddingModel.drop("small")
+    with pytest.raises(NotFoundError):
+        et.FinetunedEmbeddingModel.open("small")
+    with pytest.raises(NotFoundError):
+        et.FinetunedEmbeddingModel.drop("small")
+    et.FinetunedEmbeddingModel.drop("small", if_not_exists="ignore")
+    assert et.FinetunedEmbeddingModel.all() == []
+
+
+def test_a_misspelt_name_is_told_the_right_one(trained):
+    with pytest.raises(NotFoundError, match="small"):
+        et.FinetunedEmbeddingModel.open("smal")
+
+
+def test_a_model_outlives_the_folder_of_its_job(base, labelled, trained):
+    import shutil
+
+    shutil.rmtree(trained.job.folder.path)
+    job = base.finetune("small", labelled, hyperparams=SHORT, if_exists="open", background=True)
+    assert job.status == "done"
+    assert job.verdict == trained.verdict.to_dict()
+
+
+def test_damage_is_found_when_a_model_is_opened(trained):
+    from embedtune_nb.errors import IntegrityError
+
+    weights = trained.path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+    with pytest.raises(IntegrityError, match="bytes"):
+        et.FinetunedEmbeddingModel.open("small")
+
+
+def test_two_kernels_that_ask_at_once_start_one_job(base, labelled, tiny_bert, home, tmp_path):
+    path = tmp_path / "df.parquet"
+    labelled.to_parquet(path)
+    code = (
+        "import embedtune_nb as et, pandas as pd, warnings; warnings.simplefilter('ignore')\n"
+        f"base = et.PretrainedEmbeddingModel({str(tiny_bert)!r})\n"
+        f"job = base.finetune('race', pd.read_parquet({str(path)!r}), hyperparams={SHORT!r}, "
+        "background=True, if_exists='open')\nprint(job.id)"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in "ab"]
+    first, second = (process.communicate(timeout=120)[0].strip() for process in both)
+    assert first == second != ""
+    et.Job.open("race").stop().wait(120)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "told"),
+    [
+        ({"name": "../x"}, NameRefusedError, "letters"),
+        ({"hyperparams": {"learning_rte": 1}}, PlanError, "learning_rate"),
+        ({"loss": "contrastiv"}, LossError, "contrastive"),
+        ({"loss": "cosent"}, PlanError, "labeled"),
+        ({"trial_count": 3}, NotYetError, "sweep"),
+        ({"hyperparams": {"learning_rate": (1e-5, 1e-3)}}, NotYetError, "sweep"),
+        ({"if_exists": "replace"}, PlanError, "open"),
+        ({"executor": "proces"}, PlanError, "process"),
+        ({"label_column": "lable"}, ColumnError, "label"),
+    ],
+)
+def test_whatever_is_wrong_is_told_before_a_job_starts(base, labelled, change, error, told):
+    call = {"name": "x", "data": labelled, "background": True, **change}
+    if "label_column" in change:
+        call["value_column"] = "text"
+    with pytest.raises(error, match=told):
+        base.finetune(**call)
+    assert et.Job.all() == []
+
+
+@pytest.mark.parametrize(
+    ("frame", "error"),
+    [
+        (pd.DataFrame({"text": [], "label": []}), DataError),
+        (pd.DataFrame({"text": ["a b", "c d"] * 20, "label": ["one"] * 40}), DataError),
+        (pd.DataFrame({"text": [None, float("nan"), ""] * 10, "label": ["a", "b", "c"] * 10}), DataError),
+        ("a string", DataError),
+    ],
+)
+def test_data_that_cannot_be_trained_on_starts_no_job(base, frame, error):
+    with pytest.raises(error):
+        base.finetune("x", frame, background=True)
+    assert et.Job.all() == []
