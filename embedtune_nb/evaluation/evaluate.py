@@ -70,7 +70,7 @@ def evaluate(
         raise DataError(
             f"Data of the kind {data.kind!r} cannot be scored as it is.",
             expected="labeled or retrieval data",
-            fix="for pairs, search all their positives: evaluate(encoder, data.to_retrieval()).",
+            fix="split pairs first: the parts held out for scoring are retrieval data.",
         )
     return Evaluation(metrics, per_query, primary, time.perf_counter() - started, notes)
 

@@ -141,9 +141,9 @@ def test_a_misspelt_metric_is_named():
         evaluate(encoder, data, settings={"metric": "ncdg@10"})
 
 
-def test_pairs_ask_to_be_turned_into_retrieval():
+def test_pairs_ask_to_be_split_first():
     pairs = Datasource.from_dict({"anchor": ["a b", "c d"], "positive": ["e f", "g h"]}, kind="pairs")
-    with pytest.raises(DataError, match="to_retrieval"):
+    with pytest.raises(DataError, match="split pairs first"):
         evaluate(Table({}), pairs)
 
 
