@@ -66,7 +66,10 @@ class Encoder:
     ) -> None:
         self.model, self.bf16 = model, bf16
         if isinstance(model[0], Transformer):
-            model[0].tokenizer.truncation_side = truncation_side
+            tokenizer = model[0].tokenizer
+            if tokenizer.truncation_side != truncation_side:
+                tokenizer.truncation_side = truncation_side
+                tokenizer.init_kwargs["truncation_side"] = truncation_side  # what a tokenizer saves
             if max_seq_length is not None:
                 model.max_seq_length = max_seq_length
         if instruction is not None:

@@ -41,7 +41,8 @@ class LabelBatches(ShuffledBatches):
 
     A batch of P labels with K rows each (Hermans et al. 2017, In Defense of the Triplet Loss), where
     K is :data:`ROWS_PER_LABEL`. A label's odd rows make a smaller group; a single one joins a full
-    group, so that only a label with a single row in all stays without a positive.
+    group. A row stays without another of its label only if the label has no other, or, rarely, where
+    a group is cut to fill a batch up.
     """
 
     def __iter__(self) -> Iterator[list[int]]:
