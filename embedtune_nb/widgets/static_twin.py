@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from embedtune_nb.jobs.feed import FINAL_STATES
-from embedtune_nb.widgets.summary import finite, recipe_of, series_frame
+from embedtune_nb.widgets.summary import finite, live_metric, recipe_of, series_frame
 
 if TYPE_CHECKING:
     import altair as alt
@@ -71,10 +71,11 @@ def chart_of(snapshot: Any) -> alt.Chart:
     """Return the curves of the job: training loss, and the evaluation metric with base and best."""
     from embedtune_nb import charts
 
+    metric = live_metric(snapshot)
     return charts.curves(
         series_frame(snapshot),
-        metric=snapshot.primary,
-        base=finite((snapshot.base or {}).get(snapshot.primary)),
+        metric=metric,
+        base=finite((snapshot.base or {}).get(metric)),
         best=snapshot.best,
     )
 
@@ -95,7 +96,7 @@ def picture_html(snapshot: Any) -> str:
     if not any(len(series.step) for series in snapshot.series.values()):
         return text_html(snapshot)
     encoded = base64.b64encode(charts.svg(chart_of(snapshot)).encode()).decode()
-    label = escape(f"Training loss and {metric_title(snapshot.primary)} of {snapshot.name}", quote=True)
+    label = escape(f"Training loss and {metric_title(live_metric(snapshot))} of {snapshot.name}", quote=True)
     image = (
         f'<img src="data:image/svg+xml;base64,{encoded}" alt="{label}" style="max-width:100%;height:auto">'
     )

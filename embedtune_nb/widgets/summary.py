@@ -24,6 +24,7 @@ def summary_of(snapshot: Any) -> dict[str, Any]:
     best = snapshot.best
     return {
         "id": snapshot.id,
+        "kind": snapshot.kind,
         "name": snapshot.name,
         "state": snapshot.state,
         "final": snapshot.state in FINAL_STATES,
@@ -94,6 +95,16 @@ def series_frame(snapshot: Any) -> pd.DataFrame:
     ]
     columns = ["metric", "step", "epoch", "seconds", "value"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def live_metric(snapshot: Any) -> str:
+    """Return the evaluation metric with a curve: the primary one, else the one that selects, else any."""
+    measured = [name for name, series in snapshot.series.items() if name.startswith("eval/") and series.step]
+    selecting = snapshot.best["name"] if snapshot.best else ""
+    for name in (snapshot.primary, selecting):
+        if name in measured:
+            return name
+    return measured[0] if measured else snapshot.primary
 
 
 def short_name(model: str) -> str:

@@ -34,7 +34,7 @@ test("metrics have names for people", () => {
   assert.deepEqual(["eval/ndcg@10", "accuracy", "f1_macro"].map(metricTitle), ["NDCG@10", "Accuracy", "F1 macro"]);
 });
 
-const summary = (changes) => ({ state: "running", phase: "", phase_done: 0, phase_total: 0, steps: 0, steps_total: 0, ...changes });
+const summary = (changes) => ({ kind: "finetune", state: "running", phase: "", phase_done: 0, phase_total: 0, steps: 0, steps_total: 0, ...changes });
 const done = (changes) => Object.fromEntries(segments(summary(changes)).map((part) => [part.name, part.done]));
 
 test("training keeps its progress while an evaluation interrupts it", () => {
@@ -50,6 +50,10 @@ test("everything is over when the job is done", () => {
 
 test("a phase nobody planned for gets a place at the end", () => {
   assert.equal(segments(summary({ phase: "defragmenting" })).at(-1).name, "defragmenting");
+});
+
+test("a job of another kind shows only the phase it is in", () => {
+  assert.deepEqual(done({ kind: "map", phase: "neighbours", phase_done: 1, phase_total: 2 }), { neighbours: 0.5 });
 });
 
 test("before the worker speaks the monitor says what is happening", () => {

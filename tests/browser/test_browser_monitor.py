@@ -64,6 +64,28 @@ def test_the_first_click_stops_a_job_while_its_cell_waits(open_notebook: OpenNot
     notebook.assert_no_traceback()
 
 
+REAL = """
+import embedtune_nb as et, pandas as pd
+frame = pd.DataFrame({
+    "anchor": [f"how do I call the function number {i}" for i in range(400)],
+    "positive": [f"function_{i} is called with {i} arguments and returns a list" for i in range(400)],
+})
+data = et.Datasource.from_pandas(frame, kind="pairs")
+"""
+
+
+@pytest.mark.model
+@pytest.mark.jobs
+def test_the_first_click_stops_a_blocking_finetune(open_notebook: OpenNotebook) -> None:
+    call = 'et.PretrainedEmbeddingModel.MINILM_L6.finetune("stop-me", data, hyperparams={"epochs": 50})'
+    notebook = open_notebook([REAL, call])
+    notebook.run_all()
+    notebook.find("stop").wait_for(timeout=60 * SECONDS)
+    notebook.find("stop").click()
+    notebook.wait_marker("JobStoppedError", seconds=180)
+    wait_text(notebook, "state", "stopped")
+
+
 def test_curves_grow_while_a_cell_blocks_the_kernel(open_notebook: OpenNotebook) -> None:
     blocking = "import time\ndisplay(TrainingMonitor(ScriptedJob(seconds=30)))\ntime.sleep(25)"
     notebook = open_notebook([PREPARE, blocking])

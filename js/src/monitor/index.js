@@ -38,12 +38,18 @@ export default function monitor() {
   };
 }
 
-const defaultMetrics = ({ primary }) => ["train/loss", ...(primary ? [primary] : [])];
+// The metric that decides is not always the one that is measured on the way.
+function defaultMetrics({ primary, best }, names) {
+  const measured = names.filter((name) => name.startsWith("eval/"));
+  const shown = measured.includes(primary) || !measured.length ? primary : [best?.name, measured[0]].find((name) => names.includes(name));
+  return ["train/loss", ...(shown ? [shown] : [])];
+}
 
 function render({ model, el, store, ask, ready }) {
-  const options = { smoothing: 0.8, axis: "step", log: false, metrics: defaultMetrics(model.get("summary")) };
+  const options = { smoothing: 0.8, axis: "step", log: false, metrics: null };
   const syncKey = `etn-${Math.random().toString(36).slice(2)}`;
   const plots = new Map();
+  let shown = [];
   let frame = 0;
 
   const fold = folds({ askForLog: () => ask("log"), isFinal: () => model.get("summary").final });
@@ -70,13 +76,13 @@ function render({ model, el, store, ask, ready }) {
 
   function arrangePlots() {
     for (const [name, plot] of plots) {
-      if (!options.metrics.includes(name)) {
+      if (!shown.includes(name)) {
         plot.destroy();
         plot.el.remove();
         plots.delete(name);
       }
     }
-    for (const name of options.metrics) {
+    for (const name of shown) {
       if (plots.has(name)) continue;
       plots.set(name, new Plot(name, { store, options, syncKey }));
       charts.append(plots.get(name).el);
@@ -89,10 +95,12 @@ function render({ model, el, store, ask, ready }) {
     const summary = model.get("summary");
     root.dataset.state = summary.state;
     head.update(summary, model.get("recipe"), model.get("log_tail"));
-    const names = [...new Set([...defaultMetrics(summary), ...store.names])];
-    if (menuNames !== names.join()) {
-      menuNames = names.join();
-      row.showMetrics(names);
+    const standard = defaultMetrics(summary, store.names);
+    shown = options.metrics ?? standard;
+    const names = [...new Set([...standard, ...store.names])];
+    if (menuNames !== [...names, ...shown].join()) {
+      menuNames = [...names, ...shown].join();
+      row.showMetrics(names, shown);
     }
     arrangePlots();
     for (const plot of plots.values()) plot.update(summary);

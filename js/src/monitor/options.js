@@ -53,11 +53,11 @@ export function optionRow(options, changed) {
       h("span", { class: "etn-axes", role: "group", "aria-label": "x axis" }, axes),
       log, holder,
     ],
-    showMetrics(names) {
+    showMetrics(names, shown) {
       replace(list, names.map((name) => {
         const box = h("input", {
-          type: "checkbox", checked: options.metrics.includes(name),
-          onchange: () => set("metrics", box.checked ? [...options.metrics, name] : options.metrics.filter((other) => other !== name)),
+          type: "checkbox", checked: shown.includes(name),
+          onchange: () => set("metrics", box.checked ? [...shown, name] : shown.filter((other) => other !== name)),
         });
         return h("label", {}, box, " ", name);
       }));

@@ -1,6 +1,7 @@
 // What the progress bar shows: the named parts of a run, each with how much of it is done.
 
-const KNOWN = ["loading", "evaluating base", "training", "evaluating", "verdict", "publishing"];
+const FINETUNE = ["loading", "evaluating base", "training", "evaluating", "verdict", "publishing", "checking"];
+const STARTING = "starting: loading model";
 const WEIGHTS = { training: 5 };
 
 const share = (done, total) => (total > 0 ? Math.min(1, done / total) : 0);
@@ -9,8 +10,9 @@ const share = (done, total) => (total > 0 ? Math.min(1, done / total) : 0);
  * The segments of the bar, in order: `{name, weight, done, current}` with *done* from 0 to 1.
  * Training keeps its own count, because evaluations interrupt it.
  */
-export function segments({ phase, phase_done, phase_total, steps, steps_total, state }) {
-  const names = phase && !KNOWN.includes(phase) ? [...KNOWN, phase] : KNOWN;
+export function segments({ kind, phase, phase_done, phase_total, steps, steps_total, state }) {
+  const planned = kind === "finetune" ? FINETUNE : [];
+  const names = planned.includes(phase) || (planned.length && !phase) ? planned : [...planned, phase];
   const at = names.indexOf(phase);
   return names.map((name, index) => {
     const current = index === at && state !== "done";
@@ -27,10 +29,10 @@ export function phaseText(summary) {
   const { phase, state } = summary;
   if (state === "queued") return "queued";
   if (state === "stopping") return "stopping: the current step is finished first";
-  if (!phase) return "starting: loading model";
+  if (!phase) return STARTING;
   const part = segments(summary).find((segment) => segment.current);
   if (!part) return phase;
   const counted = phase === "training" ? summary.steps_total > 0 : summary.phase_total > 0;
-  const name = phase === "loading" ? "starting: loading model" : phase;
+  const name = phase === "loading" ? STARTING : phase;
   return counted ? `${name} ${Math.round(100 * part.done)} %` : name;
 }
