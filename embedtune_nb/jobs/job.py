@@ -142,8 +142,7 @@ class Job:
 
         A cell interrupt ends the watching; the job goes on.
         """
-        with late("watch")(self):
-            self.wait()
+        late("watch")(self)
         return self
 
     def result(self) -> Any:

@@ -80,7 +80,7 @@ class _Run:
         before = self._evaluate_base()
         step, epoch = self._train()
         self.emit(Phase("evaluating"))
-        after = self._evaluate(self.split.verdict)
+        after = self._evaluate_verdict_part()
         save_evaluation(after, self.folder.path / "evaluation" / "after")
         if self.split.selection is None:
             self.emit(Metrics(step, epoch, _eval_values(after)))
@@ -97,7 +97,7 @@ class _Run:
             self.emit(Notice("The base model's evaluation was kept from the earlier attempt."))
             return before
         vectors = VectorCache()  # both parts search the same documents
-        before = self._evaluate(self.split.verdict, vectors)
+        before = self._evaluate_verdict_part(vectors)
         for note in before.notes:
             self.emit(Notice(note))
         # the live curve shows the part that selects, where there is one; the verdict part stays out of it
@@ -159,12 +159,21 @@ class _Run:
         self.emit(Metrics(step, epoch, {f"eval/{key}": value for key, value in values.items()}))
         return -values[name] if name == "loss" else values[name]
 
-    def _evaluate(self, data: Any, vectors: VectorCache | None = None) -> Evaluation:
+    def _evaluate_verdict_part(self, vectors: VectorCache | None = None) -> Evaluation:
+        return self._evaluate(self.split.verdict, vectors, settings=_without_sampling(self.settings))
+
+    def _evaluate(
+        self,
+        data: Datasource,
+        vectors: VectorCache | None = None,
+        *,
+        settings: dict[str, Any] | None = None,
+    ) -> Evaluation:
         return evaluate(
             self.encoder,
             data,
             reference=self._reference(),
-            settings=self.settings,
+            settings=settings or self.settings,
             progress=self._progress,
             cache=vectors,
         )
@@ -186,7 +195,7 @@ class _Run:
                 verdict=verdict,
                 verdict_data=self.split.verdict,
                 reference=self._reference(),
-                settings=self.settings,
+                settings=_without_sampling(self.settings),
                 emit=self.emit,
             )
 
@@ -212,6 +221,11 @@ class _Run:
         finally:
             if tokens is not None and now is not None:
                 model.max_seq_length = now
+
+
+def _without_sampling(settings: dict[str, Any]) -> dict[str, Any]:
+    """Samples make the evaluations during training quicker; the verdict is taken from everything."""
+    return {**settings, "neighbor_eval_count": None, "neighbor_eval_pool_subsample": None}
 
 
 def _eval_values(evaluation: Evaluation) -> dict[str, float]:

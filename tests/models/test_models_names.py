@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
@@ -24,7 +25,7 @@ SHORT = {"epochs": 1, "eval_steps": "off", "early_stopping": False, "batch_size"
 pytestmark = pytest.mark.jobs
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def labelled():
     words = ["apple", "pear", "plum", "iron", "gold", "zinc"]
     rows = [
@@ -42,10 +43,22 @@ def base(tiny_bert, home):
     return et.PretrainedEmbeddingModel(str(tiny_bert))
 
 
+@pytest.fixture(scope="module")
+def home_with_model(tiny_bert, labelled, tmp_path_factory):
+    """A home in which a thread of this process published the model ``small``."""
+    folder = tmp_path_factory.mktemp("trained") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EMBEDTUNE_HOME", str(folder))
+        base = et.PretrainedEmbeddingModel(str(tiny_bert))
+        base.finetune("small", labelled, hyperparams=SHORT, executor="thread")
+    return folder
+
+
 @pytest.fixture
-def trained(base, labelled):
-    """A model published by a thread of this process."""
-    return base.finetune("small", labelled, hyperparams=SHORT, executor="thread")
+def trained(home, home_with_model):
+    """That model, in a home of this test's own."""
+    shutil.copytree(home_with_model, home, dirs_exist_ok=True)
+    return et.FinetunedEmbeddingModel.open("small")
 
 
 def test_the_same_cell_again_opens_the_model_and_trains_nothing(base, labelled, trained, recwarn):
@@ -93,8 +106,6 @@ def test_a_misspelt_name_is_told_the_right_one(trained):
 
 
 def test_a_model_outlives_the_folder_of_its_job(base, labelled, trained):
-    import shutil
-
     shutil.rmtree(trained.job.folder.path)
     job = base.finetune("small", labelled, hyperparams=SHORT, if_exists="open", background=True)
     assert job.status == "done"
