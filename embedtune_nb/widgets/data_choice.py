@@ -198,9 +198,9 @@ def find_data(namespace: Mapping[str, Any]) -> list[tuple[DataChoice, str]]:
             continue
         if isinstance(value, pd.DataFrame):
             rows, columns = value.shape
-            found.append((DataChoice("frame", name), f"DataFrame, {rows:,} rows x {columns} columns"))
+            found.append((DataChoice("frame", name), f"{rows:,} rows, {columns} columns"))
         elif isinstance(value, Datasource):
-            found.append((DataChoice("datasource", name), f"Datasource, {value.kind}, {len(value):,} rows"))
+            found.append((DataChoice("datasource", name), f"Datasource, {value.kind}"))
     return found
 
 

@@ -16,7 +16,7 @@ from embedtune_nb.data.kinds import MEANING, OPTIONAL_ROLES, READY_KINDS
 from embedtune_nb.widgets.data_choice import READY_MADE, DataChoice, RoleReading, find_data, read_roles
 from embedtune_nb.widgets.studio_errands import Errands
 from embedtune_nb.widgets.studio_parts import CodeLine, complaint, first_sentence, small
-from embedtune_nb.widgets.studio_view import Form, labelled, show_html, styled
+from embedtune_nb.widgets.studio_view import Form, column, labelled, show_html, styled
 
 _NOTHING = DataChoice("frame", "")
 _FILE = DataChoice("file", "")
@@ -161,28 +161,17 @@ class PickerForm(Form):
         self._path_field, self._kind_field = labelled(self._path), labelled(self._kind)
         self._role_fields = styled(ipywidgets.Box(), "etn-fields")
         self._why = ipywidgets.HTML()
+        self._kind_field.children = (self._kind, self._why)
         self._seen = ipywidgets.HTML()
-        self.box = styled(
-            ipywidgets.VBox(
-                (
-                    styled(
-                        ipywidgets.Box((labelled(self._source), self._path_field, self._kind_field)),
-                        "etn-fields",
-                    ),
-                    styled(ipywidgets.Box((self._again, self._why)), "etn-row"),
-                    self._role_fields,
-                    self._seen,
-                )
-            ),
-            "etn-form",
+        hint = ipywidgets.HTML(small("No variable here? Run the cell that makes it, then refresh."))
+        where = styled(
+            ipywidgets.Box((labelled(self._source), self._path_field, self._kind_field)), "etn-fields"
         )
+        again = styled(ipywidgets.Box((self._again, hint)), "etn-row")
+        self.box = column(where, again, self._role_fields, self._seen)
         self.hear(self._source, "value", self._pick)
         self.hear(self._path, "value", lambda path: self._take(DataChoice("file", path.strip())))
-        self.hear(
-            self._kind,
-            "value",
-            lambda kind: self._take(self.choice.with_kind(None if kind == _AUTO else kind)),
-        )
+        self.hear(self._kind, "value", self._name_kind)
         self.click(self._again, self.look_again)
 
     def look_again(self) -> None:
@@ -220,6 +209,9 @@ class PickerForm(Form):
 
     def _pick(self, choice: DataChoice) -> None:
         self._take(None if choice == _NOTHING else choice)
+
+    def _name_kind(self, kind: str) -> None:
+        self._take(self.choice.with_kind(None if kind == _AUTO else kind))
 
     def _take(self, choice: DataChoice | None) -> None:
         same = self.choice is not None and choice is not None and self.choice.name == choice.name
@@ -262,16 +254,12 @@ class PickerForm(Form):
 
     def _show_kind(self, reading: RoleReading | None) -> None:
         if reading is None or self.choice is None:
-            show_html(
-                self._why,
-                "" if self.choice else small("No variable here? Run the cell that makes it, then refresh."),
-            )
             return
         inferred = reading.kind if self.choice.kind is None and reading.kind else None
         auto = f"auto: {inferred}" if inferred else "auto"
         self._kind.options = [(auto, _AUTO), *((f"{kind}: {MEANING[kind]}", kind) for kind in READY_KINDS)]
         self._kind.value = self.choice.kind or _AUTO
-        show_html(self._why, small(f"{reading.kind}: {reading.reason}" if reading.reason else ""))
+        show_html(self._why, small(reading.reason))
 
     def _show_roles(self, reading: RoleReading | None) -> None:
         roles = reading.roles if reading is not None else ()

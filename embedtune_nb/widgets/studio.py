@@ -59,7 +59,8 @@ class Studio(ipywidgets.VBox):
                 "result": self._result,
             }
             boxes = [step.box for step in self._steps.values()]
-            stage = styled(ipywidgets.VBox([*boxes, column(self._next)]), "etn-studio-stage")
+            onward = styled(column(self._next), "etn-studio-next")
+            stage = styled(ipywidgets.VBox([*boxes, onward]), "etn-studio-stage")
             frame = styled(ipywidgets.Box((self._rail, stage)), "etn-studio-frame")
             super().__init__((frame, self._code_line))
             styled(self, "etn-root", "etn-studio")
