@@ -105,7 +105,9 @@ class Encoder:
     @property
     def dimension(self) -> int:
         """Length of an embedding."""
-        return int(self.model.get_embedding_dimension())
+        dimension = self.model.get_embedding_dimension()
+        assert dimension is not None, "only models that end in token vectors have no dimension"
+        return dimension
 
     @property
     def max_seq_length(self) -> int | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from datasets import Dataset
 from sentence_transformers.base.sampler import DefaultBatchSampler
 
 #: Rows of one label that are put into a batch together. Two would do for a positive; four give each
@@ -22,15 +24,19 @@ class ShuffledBatches(DefaultBatchSampler):
     getting the order of epoch 1.
     """
 
+    def __init__(self, dataset: Dataset, *args: Any, **kwargs: Any) -> None:
+        super().__init__(dataset, *args, **kwargs)
+        self._rows = dataset
+
     def __iter__(self) -> Iterator[list[int]]:
         """Yield lists of row numbers."""
-        order = self._random().permutation(len(self.sampler)).tolist()
+        order = self._random().permutation(len(self._rows)).tolist()
         for start in range(0, len(order), self.batch_size):
             yield order[start : start + self.batch_size]
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
-        return -(-len(self.sampler) // self.batch_size)
+        return -(-len(self._rows) // self.batch_size)
 
     def _random(self) -> np.random.Generator:
         return np.random.default_rng([self.seed or 0, self.epoch])
@@ -68,7 +74,7 @@ class LabelBatches(ShuffledBatches):
             waiting.extendleft(group for group in reversed(too_big) if len(group))
 
     def _groups(self, random: np.random.Generator) -> list[np.ndarray]:
-        labels = np.asarray(list(self.sampler["label"]))
+        labels = np.asarray(list(self._rows["label"]))
         groups: list[np.ndarray] = []
         for label in np.unique(labels):
             rows = random.permutation(np.flatnonzero(labels == label))

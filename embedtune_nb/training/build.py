@@ -102,7 +102,9 @@ def _arguments(
     )
     head_rate = settings.get("head_learning_rate") or _HEAD_LEARNING_RATE
     prompts = {column: encoder.prompt(role) for column, role in objective.roles.items()}
-    routed = any(isinstance(module, Router) for module in encoder.model.children())
+    routes: dict[str, str] = {}
+    if any(isinstance(module, Router) for module in encoder.model.children()):
+        routes = {column: role for column, role in objective.roles.items() if role}
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(output_dir),
         num_train_epochs=settings["epochs"],
@@ -116,7 +118,7 @@ def _arguments(
         seed=settings["seed"],
         batch_sampler=objective.batches,
         prompts={column: prompt for column, prompt in prompts.items() if prompt},
-        router_mapping={column: role for column, role in objective.roles.items() if role} if routed else {},
+        router_mapping=routes,
         logging_steps=max(1, min(int(settings.get("logging_steps") or 1), int(steps) // _LEAST_POINTS)),
         logging_first_step=True,
         logging_nan_inf_filter=False,

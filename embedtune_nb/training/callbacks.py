@@ -35,16 +35,23 @@ class EmitMetrics(TrainerCallback):
         """Leave *seconds* of other work out of the rate."""
         self._mark += seconds
 
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Have the last step logged too, so that the curve ends where the run does."""
+        if state.global_step >= state.max_steps:
+            control.should_log = True
+
     def on_log(
         self,
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        logs: dict[str, float],
+        logs: dict[str, float] | None = None,
         **_: Any,
     ) -> None:
         """Emit one ``metrics`` event."""
-        if "loss" not in logs:
+        if logs is None or "loss" not in logs:
             return
         now = time.perf_counter()
         rate = (self.trainer.texts_seen - self._texts) / max(now - self._mark, 1e-9)

@@ -75,6 +75,8 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         What the worker found out: setting -> value and reason.
     outcome
         How it ended, or will unless something happens.
+    folder
+        Where checkpoints and the best weights go.
     texts_seen
         Texts stepped through so far in this process.
     """
@@ -89,7 +91,10 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         emit: Callable[[Event], None],
         should_stop: Callable[[], bool],
     ) -> None:
-        self.encoder, self.objective, self.bf16 = encoder, objective, bf16
+        self.encoder: Encoder = encoder
+        self.objective: Objective = objective
+        self.bf16 = bf16
+        self.folder = Path(str(arguments.output_dir))
         self.emit, self.should_stop = emit, should_stop
         self.outcome: Outcome = "finished"
         self.checkpoint: Path | None = None
@@ -141,7 +146,8 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         PlanError
             If this run trains no head.
         """
-        if not isinstance(self.loss, PredictionLoss):
+        loss = self.objective.loss
+        if not isinstance(loss, PredictionLoss):
             raise PlanError(
                 "This run trains no head to evaluate.",
                 fix='choose eval_method="neighbor" or the loss prediction.',
@@ -151,7 +157,7 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         right = 0
         for part in np.array_split(np.arange(len(examples)), -(-len(examples) // 64)):
             rows = examples.iloc[part]
-            guesses = self.loss.logits(self.encoder.features(rows["value"].tolist())).argmax(1).tolist()
+            guesses = loss.logits(self.encoder.features(rows["value"].tolist())).argmax(1).tolist()
             labels = [self.objective.classes[guess] for guess in guesses]
             right += sum(guess == label for guess, label in zip(labels, rows["label"], strict=True))
         return right / len(examples)
@@ -179,16 +185,16 @@ class FinetuneTrainer(SentenceTransformerTrainer):
 
     def keep_best(self) -> None:
         """Keep a copy of the present weights on disk as the best so far."""
-        path = Path(self.args.output_dir) / _BEST_WEIGHTS
+        path = self.folder / _BEST_WEIGHTS
         draft = path.with_suffix(".tmp")
-        torch.save({"model": self.model.state_dict(), "loss": loss_weights(self.loss)}, draft)
+        torch.save({"model": self.model.state_dict(), "loss": loss_weights(self.objective.loss)}, draft)
         draft.replace(path)
 
     def _restore_best(self) -> None:
-        path = Path(self.args.output_dir) / _BEST_WEIGHTS
+        path = self.folder / _BEST_WEIGHTS
         weights = torch.load(path, map_location=self.model.device, weights_only=True)
         self.model.load_state_dict(weights["model"])
-        load_loss_weights(self.loss, weights["loss"])
+        load_loss_weights(self.objective.loss, weights["loss"])
 
     # Hooks of the library's trainer ----------------------------------------------------------------------
 
@@ -231,30 +237,30 @@ class FinetuneTrainer(SentenceTransformerTrainer):
             "misses": selection.misses if selection else 0,
             "best": None if best is None else [best.name, best.value, best.step],
         }
-        root = Path(self.args.output_dir)
-        self.checkpoint = write_checkpoint(root, self.state.global_step, self._fill_checkpoint, run_state)
+        step = self.state.global_step
+        self.checkpoint = write_checkpoint(self.folder, step, self._fill_checkpoint, run_state)
 
     def _fill_checkpoint(self, folder: Path) -> None:
         self.encoder.save(folder)
-        torch.save(loss_weights(self.loss), folder / LOSS_WEIGHTS)
+        torch.save(loss_weights(self.objective.loss), folder / LOSS_WEIGHTS)
         self._save_optimizer_and_scheduler(str(folder))
         self._save_rng_state(str(folder))
         self.state.save_to_json(str(folder / TRAINER_STATE_NAME))
-        best = Path(self.args.output_dir) / _BEST_WEIGHTS
+        best = self.folder / _BEST_WEIGHTS
         if best.exists():
             _link(best, folder / _BEST_WEIGHTS)
 
-    def _load_from_checkpoint(self, checkpoint_path: str) -> None:
-        super()._load_from_checkpoint(checkpoint_path)
-        folder = Path(checkpoint_path)
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint)
+        folder = Path(resume_from_checkpoint)
         weights = torch.load(folder / LOSS_WEIGHTS, map_location=self.model.device, weights_only=True)
-        load_loss_weights(self.loss, weights)
+        load_loss_weights(self.objective.loss, weights)
         run_state = read_run_state(folder)
         self.bf16 = Choice(run_state["bf16"]["value"], "as in the part of the run that is resumed")
         self.measured["bf16"] = dict(self.bf16._asdict())
         if self.selection is not None and run_state["best"] is not None:
             self.selection.best, self.selection.misses = Best(*run_state["best"]), run_state["misses"]
-            _link(folder / _BEST_WEIGHTS, Path(self.args.output_dir) / _BEST_WEIGHTS)
+            _link(folder / _BEST_WEIGHTS, self.folder / _BEST_WEIGHTS)
 
 
 def _link(source: Path, target: Path) -> None:
