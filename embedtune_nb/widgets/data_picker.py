@@ -165,7 +165,9 @@ class PickerForm(Form):
         self._seen = ipywidgets.HTML()
         hint = ipywidgets.HTML(small("No variable here? Run the cell that makes it, then refresh."))
         where = styled(
-            ipywidgets.Box((labelled(self._source), self._path_field, self._kind_field)), "etn-fields"
+            ipywidgets.Box((labelled(self._source), self._path_field, self._kind_field)),
+            "etn-fields",
+            "etn-wide",
         )
         again = styled(ipywidgets.Box((self._again, hint)), "etn-row")
         self.box = column(where, again, self._role_fields, self._seen)
@@ -179,7 +181,7 @@ class PickerForm(Form):
         with self._lock:
             found = find_data(self._variables())
             options = [("choose ...", _NOTHING)]
-            options += [(f"{choice.name}  ({size})", choice) for choice, size in found]
+            options += [(f"{choice.name} ({size})", choice) for choice, size in found]
             options += [
                 (f"ready-made: {text}", DataChoice("ready", kind)) for kind, text in READY_MADE.items()
             ]

@@ -108,10 +108,12 @@ class ModelStep(StepView):
 
     def _default_of(self, key: str) -> str:
         plan, loss = self.state.plan, self.state.effective_loss
-        if plan is not None and key in plan.settings and plan.settings[key].source != "user":
-            return f"{shown(plan[key])}"
-        default = HYPERPARAMS[key].default_for(loss) if loss else None
-        return "" if default is None else f"{shown(default)}"
+        fixed = HYPERPARAMS[key].default_for(loss) if loss else None
+        rule = "" if fixed is None else shown(fixed)
+        if plan is None or key not in plan.settings or plan.settings[key].source == "user":
+            return rule
+        resolved = shown(plan[key])
+        return resolved if rule in ("", resolved) else f"{rule}, here {resolved}"
 
     def _choose_base(self, name: str) -> None:
         self.state.choose_base(name)

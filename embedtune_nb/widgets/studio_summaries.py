@@ -58,8 +58,8 @@ def _plan(state: StudioState) -> Line:
         return "attention", first_sentence(state.plan_problem)
     if state.plan is None:
         return ("busy", "being resolved") if state.planning else ("todo", "needs the steps above")
-    facts = " · ".join(f"{figure} {what}" for figure, what in plan_headline(state.plan)[:2])
-    return "done", f"{state.name} · {facts}"
+    (steps, _), (time, _) = plan_headline(state.plan)[:2]
+    return "done", f"{state.name} · {steps} steps · {time}"
 
 
 def _watch(state: StudioState) -> Line:

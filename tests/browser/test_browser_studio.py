@@ -36,7 +36,7 @@ def field(notebook, label):
 
 
 def pick_questions(notebook):
-    field(notebook, "Data").first.select_option(label="questions  (96 rows, 2 columns)")
+    field(notebook, "Data").first.select_option(label="questions (96 rows, 2 columns)")
     wait_mark(notebook, "data", "done")
 
 
@@ -91,6 +91,11 @@ def test_from_a_table_to_a_verdict_by_clicks(open_notebook, shots, topic_rows, t
     code = notebook.find("code-text").inner_text()
     assert f'finetune(\n    "topics-{theme}"' in code and '"epochs": 2' in code
 
+    notebook.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    notebook.find("code-copy").click()
+    studio.get_by_role("button", name="Copied").wait_for()
+    assert notebook.page.evaluate("navigator.clipboard.readText()") == code
+
     studio.get_by_role("button", name="Train", exact=True).click()
     notebook.find("monitor").wait_for(timeout=60_000)
     shot("4-watch")
@@ -106,3 +111,27 @@ def test_from_a_table_to_a_verdict_by_clicks(open_notebook, shots, topic_rows, t
     shot("5-result")
     notebook.assert_no_traceback()
     assert notebook.console_errors == []
+
+
+@pytest.mark.parametrize("width", [560, 1700])
+def test_nothing_scrolls_sideways_and_keys_reach_every_step(open_notebook, shots, topic_rows, width):
+    notebook = open_notebook(cells(topic_rows), width=width, height=1500)
+    notebook.run()
+    pick_questions(notebook)
+    wait_mark(notebook, "plan", "done")
+    notebook.find("step-data").focus()
+    for step in STEPS:
+        notebook.page.keyboard.press("Enter")
+        notebook.page.wait_for_selector(f"[data-testid='step-{step}'][aria-current='step']")
+        beyond = notebook.page.evaluate(
+            "root => { const box = document.querySelector(root);"
+            " const edge = box.getBoundingClientRect().right;"
+            " return [...box.querySelectorAll('*')].filter(e => e.getClientRects().length"
+            " && e.getBoundingClientRect().right > edge + 1 && !e.closest('.etn-hidden'))"
+            ".map(e => e.tagName + '.' + e.className).slice(0, 5); }",
+            STUDIO,
+        )
+        assert beyond == [], f"{step}: sticks out at {width} px"
+        notebook.page.locator(STUDIO).screenshot(path=shots / f"studio-{step}-{width}.png")
+        notebook.page.keyboard.press("ArrowDown")
+    notebook.assert_no_traceback()
