@@ -50,7 +50,7 @@ var(--jp-ui-font-family,system-ui,sans-serif);font-variant-numeric:tabular-nums}
 .etn-plan table{width:100%;border-collapse:collapse;border:0;margin:0;font-size:13px}
 .etn-plan tr,.etn-plan tr:hover{background:none!important}
 .etn-plan td,.etn-plan th{text-align:left!important;vertical-align:top;padding:4px 8px 4px 0;border:0;
-white-space:normal;overflow-wrap:break-word}
+white-space:normal;overflow-wrap:anywhere}
 .etn-plan td.v,.etn-plan td.s{white-space:nowrap}
 .etn-plan tbody tr+tr td{border-top:1px solid var(--line)}
 .etn-plan th.g{padding-top:12px;font-size:11px;font-weight:600;color:var(--soft)}
