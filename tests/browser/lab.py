@@ -253,6 +253,11 @@ class NotebookPage:
     def run(self, seconds: float = 120) -> None:
         """Run all cells and wait until the last has ended; a cell's traceback is an AssertionError."""
         self.run_all()
+        self.wait_cells(seconds)
+        self.assert_no_traceback()
+
+    def wait_cells(self, seconds: float = 120) -> None:
+        """Wait until every cell has ended; the kernel's status cannot tell, for a click ends in idle too."""
         self.page.wait_for_function(
             "panel => { const prompts = "
             "[...document.querySelectorAll(`${panel} .jp-CodeCell .jp-InputPrompt`)];"
@@ -260,7 +265,6 @@ class NotebookPage:
             arg=CURRENT,
             timeout=seconds * SECONDS,
         )
-        self.assert_no_traceback()
 
     def assert_no_traceback(self) -> None:
         """Fail with the text of the first error output, if there is one."""

@@ -82,8 +82,9 @@ def test_the_first_click_stops_a_blocking_finetune(open_notebook: OpenNotebook) 
     notebook.run_all()
     notebook.find("stop").wait_for(timeout=60 * SECONDS)
     notebook.find("stop").click()
-    notebook.wait_marker("JobStoppedError", seconds=180)
-    wait_text(notebook, "state", "stopped")
+    wait_text(notebook, "state", "stopped", seconds=120)
+    notebook.wait_cells()
+    assert "JobStoppedError" in notebook.cell(1).inner_text()
 
 
 def test_curves_grow_while_a_cell_blocks_the_kernel(open_notebook: OpenNotebook) -> None:
