@@ -32,7 +32,7 @@ def curves(
     base: float | None = None,
     best: dict[str, Any] | None = None,
     loss: str = "train/loss",
-    smoothing: float = 0.6,
+    smoothing: float = 0.8,
     width: int = 360,
     height: int = 180,
 ) -> alt.HConcatChart | alt.Chart:
@@ -185,9 +185,19 @@ def svg(chart: Any) -> str:
     return out.getvalue()
 
 
+def _steps() -> alt.X:
+    # from zero and no further than the data, so that both charts share one scale
+    return alt.X(
+        "step:Q",
+        title="step",
+        axis=alt.Axis(grid=False, tickCount=6),
+        scale=alt.Scale(domainMin=0, nice=False),
+    )
+
+
 def _loss_chart(points: pd.DataFrame, loss: str, smoothing: float, width: int, height: int) -> alt.LayerChart:
     points = points.assign(smoothed=smooth(points["value"].to_numpy(dtype=float), smoothing))
-    axis = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickCount=6))
+    axis = _steps()
     chart = alt.Chart(points, title=loss)
     raw = chart.mark_line(color=AFTER, opacity=0.25, strokeWidth=1).encode(
         x=axis, y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
@@ -207,7 +217,7 @@ def _metric_chart(
     height: int,
 ) -> alt.LayerChart:
     vertical = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
-    axis = alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickCount=6))
+    axis = _steps()
     layers = [
         alt.Chart(points).mark_line(color=AFTER, strokeWidth=2, point={"color": AFTER, "size": 36}).encode(
             x=axis, y=vertical, tooltip=["step", "value"]

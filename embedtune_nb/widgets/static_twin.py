@@ -52,7 +52,9 @@ def verdict_line(verdict: dict[str, Any]) -> str:
 def metric_title(name: str) -> str:
     """Write a metric's name for people: `eval/ndcg@10` -> NDCG@10, `accuracy` -> Accuracy."""
     bare = name.rsplit("/", 1)[-1]
-    return bare.upper() if "@" in bare or bare in {"mrr", "map"} else bare.replace("_", " ").capitalize()
+    if bare.split("@")[0] in {"ndcg", "mrr", "map"}:
+        return bare.upper()
+    return bare.replace("_", " ").capitalize()
 
 
 def clock(seconds: float) -> str:
@@ -113,7 +115,7 @@ def _page(snapshot: Any, picture: str) -> str:
         f'<td style="text-align:left">{escape(value)}</td></tr>'
         for name, value in _facts(snapshot)
     )
-    return f'<div class="etn-static">{head}{advice}{picture}<table>{rows}</table></div>'
+    return f'<div class="etn-static">{head}{advice}{picture}<table style="color:inherit">{rows}</table></div>'
 
 
 def _facts(snapshot: Any) -> list[tuple[str, str]]:

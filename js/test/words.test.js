@@ -31,7 +31,7 @@ test("seconds are read as a clock", () => {
 });
 
 test("metrics have names for people", () => {
-  assert.deepEqual(["eval/ndcg@10", "accuracy", "f1_macro"].map(metricTitle), ["NDCG@10", "Accuracy", "F1 macro"]);
+  assert.deepEqual(["eval/ndcg@10", "recall@10", "accuracy", "f1_macro"].map(metricTitle), ["NDCG@10", "Recall@10", "Accuracy", "F1 macro"]);
 });
 
 const summary = (changes) => ({ kind: "finetune", state: "running", phase: "", phase_done: 0, phase_total: 0, steps: 0, steps_total: 0, ...changes });

@@ -23,7 +23,7 @@ export const signed = (value) => (value < 0 ? "−" : "+") + number(Math.abs(val
 /** "eval/ndcg@10" -> "NDCG@10", "accuracy" -> "Accuracy". */
 export function metricTitle(name) {
   const bare = name.split("/").pop();
-  if (bare.includes("@") || bare === "mrr" || bare === "map") return bare.toUpperCase();
+  if (/^(ndcg|mrr|map)\b/.test(bare)) return bare.toUpperCase();
   return (bare[0]?.toUpperCase() ?? "") + bare.slice(1).replaceAll("_", " ");
 }
 
