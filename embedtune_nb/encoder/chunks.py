@@ -11,10 +11,17 @@ from embedtune_nb.encoder.rows import Encode, Features, row_keys
 
 
 def chunk_size(device: torch.device) -> Choice:
-    """Return how many texts share a chunk on *device*; ``None`` keeps the batch whole."""
+    """Return how many texts share a chunk on *device* at least; ``None`` keeps the batch whole."""
     if device.type == "cpu":
-        return Choice(8, "a CPU is busy with 8 texts already, and 8 of like length hold little padding")
+        reason = f"at least 8 texts of like length a chunk, more while they fit {_TOKENS} tokens: "
+        return Choice(8, reason + "enough to keep a CPU busy, with little padding")
     return Choice(None, f"small chunks would leave the {device.type} device idle, so batches stay whole")
+
+
+#: Padded tokens up to which a chunk may grow. Smaller matrix products waste a CPU, and every chunk
+#: adds to the gradient of every weight once more. On MiniLM and two columns of 64 short questions,
+#: 512 took 0.91 (float32) and 0.85 (bfloat16) of the time of fixed chunks of 8; 256 the same, 1,024 more.
+_TOKENS = 512
 
 
 class SortedChunks:
@@ -26,13 +33,15 @@ class SortedChunks:
     Parameters
     ----------
     size
-        Texts per chunk.
+        Texts per chunk at least (the last one may hold fewer).
     padding_side
         Where the tokenizer pads, ``"right"`` or ``"left"``.
+    tokens
+        A chunk takes more texts while they fit this many tokens, padding included.
     """
 
-    def __init__(self, size: int, padding_side: str = "right") -> None:
-        self.size, self.padding_side = size, padding_side
+    def __init__(self, size: int, padding_side: str = "right", *, tokens: int = _TOKENS) -> None:
+        self.size, self.padding_side, self.tokens = size, padding_side, tokens
 
     def run(self, columns: list[Features], encode: Encode) -> list[Tensor]:
         """Encode the texts of all *columns* together; see :class:`~embedtune_nb.encoder.rows.RowLayout`."""
@@ -47,12 +56,24 @@ class SortedChunks:
         lengths = rows["attention_mask"].sum(1)
         order = torch.argsort(lengths, stable=True)
         parts = []
-        for chunk in order.split(self.size):
+        for chunk in order.split(self._sizes(lengths[order].tolist())):
             width = max(1, int(lengths[chunk[-1]]))
             tokens = encode({**rest, **{key: self._cut(value[chunk], width) for key, value in rows.items()}})
             parts.append(self._pad(tokens, widest))
-        tokens = torch.cat(parts)[torch.argsort(order)]
+        tokens = torch.cat(parts).index_select(0, torch.argsort(order))
         return [self._cut(column, width) for column, width in zip(tokens.split(counts), widths, strict=True)]
+
+    def _sizes(self, lengths: list[int]) -> list[int]:
+        """Cut ascending *lengths* into chunks; return the number of texts in each."""
+        sizes = []
+        start = 0
+        while start < len(lengths):
+            end = min(start + self.size, len(lengths))
+            while end < len(lengths) and (end + 1 - start) * lengths[end] <= self.tokens:
+                end += 1
+            sizes.append(end - start)
+            start = end
+        return sizes
 
     def _cut(self, rows: Tensor, width: int) -> Tensor:
         return rows[:, :width] if self.padding_side == "right" else rows[:, rows.shape[1] - width :]

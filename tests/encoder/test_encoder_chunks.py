@@ -101,21 +101,37 @@ def test_the_comparison_notices_rows_in_the_wrong_order(tiny_bert, texts, monkey
 
 def test_chunks_are_cut_to_their_own_longest_text(tiny_bert, texts):
     encoder = _encoder(tiny_bert, chunked=True)
+    encoder.seam.layout.tokens = 0
     widths = _computed_widths(encoder)
     encoder.model(encoder.features(texts))
     lengths = sorted(len(encoder.model.tokenizer(text)["input_ids"]) for text in texts)
-    assert widths == [min(48, max(lengths[start : start + 8])) for start in range(0, len(lengths), 8)]
+    assert widths == [max(lengths[start : start + 8]) for start in range(0, len(lengths), 8)]
+
+
+def test_a_chunk_grows_while_it_fits_the_tokens():
+    layout = SortedChunks(2, tokens=24)
+    seen = []
+
+    def encode(features):
+        seen.append(tuple(features["attention_mask"].shape))
+        return features["input_ids"][..., None].float()
+
+    lengths = torch.tensor([3, 9, 3, 4, 30, 3, 4, 4, 5])
+    mask = (torch.arange(30) < lengths[:, None]).long()
+    layout.run([{"input_ids": mask, "attention_mask": mask}], encode)
+    assert seen == [(6, 4), (2, 9), (1, 30)]
 
 
 def test_columns_announced_together_are_sorted_together(tiny_bert):
     encoder = _encoder(tiny_bert, chunked=True)
-    short, long = ["rain"] * 8, ["rain " * 20] * 8
+    short, long = ["rain"] * 8, ["rain " * 40] * 8
     columns = [encoder.features(short[:4] + long[:4]), encoder.features(long[4:] + short[4:])]
+    encoder.seam.layout.tokens = 0
     widths = _computed_widths(encoder)
     encoder.seam.expect(columns)
     for column in columns:
         encoder.model(column)
-    assert widths == [3, 22]
+    assert widths == [3, 42]
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
@@ -131,7 +147,9 @@ def test_padding_on_either_side_is_cut_and_put_back(side):
         seen.append(features["attention_mask"].shape)
         return features["input_ids"][..., None].float().expand(-1, -1, 3)
 
-    (tokens,) = SortedChunks(2, side).run([{"input_ids": ids, "attention_mask": mask.long()}], encode)
+    (tokens,) = SortedChunks(2, side, tokens=0).run(
+        [{"input_ids": ids, "attention_mask": mask.long()}], encode
+    )
     assert torch.equal(tokens[..., 1], ids.float())
     assert seen == [(2, 2), (2, 7), (1, 9)]
 
