@@ -13,7 +13,7 @@ from typing import Any
 _DOORS = {
     "result_of_finetune": "embedtune_nb.models.finetuned:result_of_job",
     "result_of_map": "embedtune_nb.maps.of_model:result_of_job",
-    "training_monitor": "embedtune_nb.widgets.monitor:TrainingMonitor",
+    "display_job": "embedtune_nb.widgets.watch:display_job",
     "watch": "embedtune_nb.widgets.watch:watch",
     "embedding_map": "embedtune_nb.widgets.embedding_map:EmbeddingMap",
     "save_report": "embedtune_nb.widgets.report:save_report",

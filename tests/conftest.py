@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# as in a worker: without it a second busy process makes small matrix products many times slower
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _TOPICS = {
     topic: words.split()

@@ -18,6 +18,10 @@ from embedtune_nb.store.locks import take
 # next one, which costs a training step 10 to 30 % of its time; kept blocks do not
 _MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 32), "MALLOC_TRIM_THRESHOLD_": str(1 << 33)}
 
+# the threads of a matrix product wait for each other by spinning; with any other busy process on the machine
+# one of them is off its core, the rest burn theirs, and a step takes 8 times as long. Sleeping costs nothing
+_OPENMP = {"OMP_WAIT_POLICY": "PASSIVE"}
+
 
 def start(folder: JobFolder, executor: str) -> None:
     """Start the worker of *folder* and return at once.
@@ -82,8 +86,9 @@ def _environment() -> dict[str, str]:
     if package_parent in sys.path and "site-packages" not in package_parent:
         paths.append(package_parent)  # a checkout that only this kernel's sys.path knows
     return {
-        **os.environ,
+        **_OPENMP,
         **_MALLOC,
+        **os.environ,
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONSAFEPATH": "1",  # files in the job folder are data, never modules
         "PYTHONUNBUFFERED": "1",

@@ -32,7 +32,6 @@ class Job:
     def __init__(self, folder: JobFolder) -> None:
         self._folder = folder
         self._feed = JobFeed(folder)
-        self._monitor: Any = None
 
     @classmethod
     def open(cls, name: str) -> Job:
@@ -217,10 +216,8 @@ class Job:
             parts.append(snapshot.reason.splitlines()[0])
         return f"Job({self.id}: {', '.join(parts)})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        if self._monitor is None:
-            self._monitor = late("training_monitor")(self)
-        return self._monitor._repr_mimebundle_(**kwargs)
+    def _ipython_display_(self) -> None:
+        late("display_job")(self)
 
     def _ended(self) -> bool:
         self._feed.poll()

@@ -99,9 +99,7 @@ class LabelContrastiveLoss(ObjectiveLoss):
         """Say how many texts met no other of their label."""
         if not self.alone:
             return ""
-        return (
-            f"{self.alone} times a text met no other of its label in its batch: only a negative there."
-        )
+        return f"{self.alone} times a text met no other of its label in its batch: only a negative there."
 
     def forward(self, features: Sequence[Features], labels: Tensor) -> Tensor:
         """Return the mean over the texts that have a positive; 0 when none has."""

@@ -32,6 +32,14 @@ def watch(job: Any) -> None:
     shown.finish()
 
 
+def display_job(job: Any) -> None:
+    """Display *job* at the end of a cell: a monitor in a notebook, its one-line repr in a terminal."""
+    if running_kernel() is not None:
+        NotebookWatch(job)
+    else:
+        sys.stdout.write(f"{job!r}\n")
+
+
 def show(job: Any) -> NotebookWatch | TerminalWatch:
     """Show *job* as :func:`watch` does and return at once; a background thread keeps it up to date.
 

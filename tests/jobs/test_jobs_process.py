@@ -69,11 +69,9 @@ def test_a_killed_worker_is_lost_not_running_and_can_be_carried_on(base, labelle
     again.wait(120)
 
 
-def test_a_failure_carries_its_reason(home):
-    plan = {"format": 1, "kind": "finetune", "name": "broken", "base": {}, "data": {}, "settings": {}}
-    job = submit(
-        create("broken", {**plan, "estimate": {}, "executor": "process"}, lambda data: None), "process"
-    )
+def test_a_failure_carries_its_reason(base, labelled):
+    plan = base.plan(labelled, "broken").to_json()
+    job = submit(create("broken", plan, lambda data: None), "process")
     job.wait(60)
     assert job.status == "failed"
     with pytest.raises(JobFailedError, match="cannot be read"):
