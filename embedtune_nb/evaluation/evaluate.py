@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from embedtune_nb.data.datasource import Datasource
@@ -15,7 +14,7 @@ from embedtune_nb.evaluation.metrics import LABEL_METRICS, RETRIEVAL_METRICS
 from embedtune_nb.evaluation.neighbor import neighbor_votes, sample_rows, score_labels
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.retrieval import score_retrieval
-from embedtune_nb.evaluation.vectors import Progress, TextEncoder, VectorCache
+from embedtune_nb.evaluation.vectors import Progress, TextEncoder, VectorCache, embed_roles
 
 NEIGHBOR_COUNT = 5
 
@@ -91,7 +90,7 @@ def _retrieval(
             expected="at least one of each",
         )
     texts = {"query": queries["text"].tolist(), "document": corpus["text"].tolist()}
-    vectors = _embed_all(encoder, texts, progress, cache)
+    vectors = embed_roles(encoder, texts, progress, cache)
     per_query, notes = score_retrieval(vectors["query"], vectors["document"], queries, corpus, qrels, metrics)
     return per_query, {name: float(per_query[name].mean()) for name in metrics}, primary, notes
 
@@ -130,30 +129,10 @@ def _labels(
         affected = int(held_out["label"].astype(str).isin(unseen).sum())
         notes.append(f"{affected:,} texts bear a label that no reference text has ({', '.join(unseen[:3])}).")
     texts = held_out["value"].tolist() + pool["value"].tolist()
-    vectors = _embed_all(encoder, {None: texts}, progress, cache)[None]
+    vectors = embed_roles(encoder, {None: texts}, progress, cache)[None]
     predicted = neighbor_votes(
         vectors[: len(held_out)], vectors[len(held_out) :], pool["label"].to_numpy(), k
     )
     truth = pd.Series(held_out["label"].to_numpy(), index=pd.Index(held_out["id"], name="query_id"))
     per_query, metrics = score_labels(truth, predicted)
     return per_query, metrics, primary, notes
-
-
-def _embed_all(
-    encoder: TextEncoder,
-    texts_by_role: Mapping[Any, list[str]],
-    progress: Progress | None,
-    cache: VectorCache,
-) -> dict[Any, np.ndarray]:
-    """Embed the texts of every role, with one count of progress over all of them."""
-    sizes = {role: len(cache.missing(texts, role)) for role, texts in texts_by_role.items()}
-    total, before, vectors = sum(sizes.values()), 0, {}
-    for role, texts in texts_by_role.items():
-
-        def report(done: int, _: int, before: int = before) -> None:
-            if progress is not None:
-                progress(before + done, total)
-
-        vectors[role] = cache.embed(encoder, texts, role=role, progress=report)
-        before += sizes[role]
-    return vectors

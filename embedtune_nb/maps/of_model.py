@@ -8,19 +8,26 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.split import Split
 from embedtune_nb.errors import DataError, JobStoppedError
+from embedtune_nb.evaluation.vectors import Progress as OnProgress
+from embedtune_nb.evaluation.vectors import VectorCache, embed_roles
 from embedtune_nb.jobs.job import Job, submit
 from embedtune_nb.latebound import late
 from embedtune_nb.models.coerce import to_datasource
 from embedtune_nb.models.finetuned import FinetunedEmbeddingModel
 from embedtune_nb.store.events import Event, Notice, Phase, Progress
 from embedtune_nb.store.job_folder import JobFolder, create, job_folders
+from embedtune_nb.training.kept import load_vectors
+
+if TYPE_CHECKING:
+    from embedtune_nb.encoder.encoder import Encoder
 
 _POLL_SECONDS = 0.1
 _PROGRESS_SECONDS = 0.25
@@ -85,6 +92,7 @@ def map_job(
         "name": model.name,
         "base": dict(model.recipe.base),
         "model": str(model.path),
+        "evaluation": str(model.job.folder.path / "evaluation"),
         "neighbors": neighbors,
         "seed": seed,
         "left_out": left_out,
@@ -116,12 +124,14 @@ def run_map(folder: JobFolder, emit: Callable[[Event], None], should_stop: Calla
             told["at"] = now
             emit(Progress(done, total))
 
-    def embed(phase: str, encoder: Encoder) -> Any:
-        return encoder.embed(texts["text"].tolist(), progress=partial(progress, phase))
+    def embed(phase: str, kept: str, load: Callable[[], Encoder]) -> np.ndarray:
+        return _embed(texts, load, load_vectors(Path(plan["evaluation"]) / kept), partial(progress, phase))
 
     emit(Phase("loading"))
-    before = embed("embedding with the base model", Encoder.load(plan["base"], {}))
-    after = embed("embedding with the tuned model", Encoder(load_folder(Path(plan["model"]))))
+    before = embed("embedding with the base model", "before", lambda: Encoder.load(plan["base"], {}))
+    after = embed(
+        "embedding with the tuned model", "after", lambda: Encoder(load_folder(Path(plan["model"])))
+    )
     # numba compiles on import, so its cache must be chosen before
     from embedtune_nb.maps.project import project
 
@@ -137,6 +147,21 @@ def run_map(folder: JobFolder, emit: Callable[[Event], None], should_stop: Calla
     (folder.path / "map.json").write_text(json.dumps(meta))
     if plan["left_out"]:
         emit(Notice(f"{plan['left_out']:,} texts are not in the picture; raise limit= to see more."))
+
+
+def _embed(
+    texts: pd.DataFrame, load: Callable[[], Encoder], kept: VectorCache, progress: OnProgress
+) -> np.ndarray:
+    """Embed every text in its role; what the run's evaluations embedded is taken from *kept*."""
+    role = texts["role"].where(texts["role"].isin(["query", "document"]), "").fillna("")
+    rows = {name or None: np.flatnonzero(role == name) for name in role.unique()}
+    by_role = {name: texts["text"].iloc[places].tolist() for name, places in rows.items()}
+    everything_kept = not any(kept.missing(listed, name) for name, listed in by_role.items())
+    vectors = embed_roles(None if everything_kept else load(), by_role, progress, kept)
+    merged = np.empty((len(texts), next(iter(vectors.values())).shape[1]), dtype=np.float32)
+    for name, places in rows.items():
+        merged[places] = vectors[name]
+    return merged
 
 
 def result_of_job(job: Job) -> Any:

@@ -35,6 +35,7 @@ from embedtune_nb.training.build import build_trainer
 from embedtune_nb.training.checkpoint import latest_checkpoint
 from embedtune_nb.training.kept import load_evaluation, save_evaluation
 from embedtune_nb.training.publish_model import write_model
+from embedtune_nb.training.reload_check import reload_check
 
 Emit = Callable[[Event], None]
 _PROGRESS_SECONDS = 0.25
@@ -80,14 +81,15 @@ class _Run:
         before = self._evaluate_base()
         step, epoch = self._train()
         self.emit(Phase("evaluating"))
-        after = self._evaluate_verdict_part()
-        save_evaluation(after, self.folder.path / "evaluation" / "after")
+        vectors = VectorCache()
+        after = self._evaluate_verdict_part(vectors)
+        save_evaluation(after, self.folder.path / "evaluation" / "after", vectors)
         if self.split.selection is None:
             self.emit(Metrics(step, epoch, _eval_values(after)))
         self.emit(Phase("verdict"))
         verdict = paired_verdict(before, after, metric=self.settings["metric"], seed=self.settings["seed"])
         self.emit(VerdictReached(verdict.to_dict()))
-        self._publish(before, after, verdict)
+        self._publish(before, after, verdict, vectors)
 
     def _evaluate_base(self) -> Evaluation:
         self.emit(Phase("evaluating base"))
@@ -108,7 +110,7 @@ class _Run:
         if start is not None:
             self.emit(Base(_eval_values(start)))
             self.emit(Metrics(0, 0.0, _eval_values(start)))
-        save_evaluation(before, kept)
+        save_evaluation(before, kept, vectors)
         return before
 
     def _train(self) -> tuple[int, float]:
@@ -159,7 +161,7 @@ class _Run:
         self.emit(Metrics(step, epoch, {f"eval/{key}": value for key, value in values.items()}))
         return -values[name] if name == "loss" else values[name]
 
-    def _evaluate_verdict_part(self, vectors: VectorCache | None = None) -> Evaluation:
+    def _evaluate_verdict_part(self, vectors: VectorCache) -> Evaluation:
         return self._evaluate(self.split.verdict, vectors, settings=_without_sampling(self.settings))
 
     def _evaluate(
@@ -181,26 +183,34 @@ class _Run:
     def _reference(self) -> Datasource | None:
         return self.split.train if self.split.verdict.kind == "labeled" else None
 
-    def _publish(self, before: Evaluation, after: Evaluation, verdict: Verdict) -> None:
+    def _publish(self, before: Evaluation, after: Evaluation, verdict: Verdict, vectors: VectorCache) -> None:
         self.emit(Phase("publishing"))
 
         def build(target: Path) -> None:
+            self.encoder.save(target)
             write_model(
                 target,
-                self.encoder,
                 self.plan,
                 job_id=self.folder.id,
                 before=before,
                 after=after,
                 verdict=verdict,
-                verdict_data=self.split.verdict,
-                reference=self._reference(),
-                settings=_without_sampling(self.settings),
-                emit=self.emit,
+                check=self._reload_check(target, vectors),
             )
 
         path = publish(models_folder() / self.plan.name, build)
         self.emit(Published(self.plan.name, str(path)))
+
+    def _reload_check(self, saved: Path, vectors: VectorCache) -> dict[str, Any]:
+        self.emit(Phase("checking"))
+        return reload_check(
+            saved,
+            self.encoder,
+            self.split.verdict,
+            reference=self._reference(),
+            settings=_without_sampling(self.settings),
+            vectors=vectors,
+        )
 
     def _progress(self, done: int, total: int) -> None:
         if self.should_stop():

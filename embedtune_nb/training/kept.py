@@ -9,14 +9,19 @@ from pathlib import Path
 import pandas as pd
 
 from embedtune_nb.evaluation.result import Evaluation
+from embedtune_nb.evaluation.vectors import VectorCache
+
+#: As many vectors are kept for the map, which shows fewer; the rest it would embed again.
+_VECTORS_KEPT = 20_000
 
 
-def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
-    """Write *evaluation* to *folder*; it appears whole or not at all."""
+def save_evaluation(evaluation: Evaluation, folder: Path, vectors: VectorCache) -> None:
+    """Write *evaluation* and the vectors it rests on to *folder*; it appears whole or not at all."""
     temporary = folder.with_name(f".tmp-{folder.name}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     evaluation.per_query.to_parquet(temporary / "per_query.parquet")
+    vectors.save(temporary / "vectors.npz", limit=_VECTORS_KEPT)
     facts = {
         "metrics": evaluation.metrics,
         "primary": evaluation.primary,
@@ -26,6 +31,11 @@ def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
     (temporary / "metrics.json").write_text(json.dumps(facts))
     shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)
+
+
+def load_vectors(folder: Path) -> VectorCache:
+    """Return the vectors kept in *folder*; an empty cache if there are none."""
+    return VectorCache.load(folder / "vectors.npz")
 
 
 def load_evaluation(folder: Path) -> Evaluation | None:

@@ -1,52 +1,43 @@
-"""What goes into the folder of a published model: weights, record, card, and the proof that it loads."""
+"""What stands beside the weights of a published model: its record for us, its card for everyone."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from embedtune_nb.data.datasource import Datasource
-from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.verdict import Verdict
 from embedtune_nb.plan.plan import Plan
-from embedtune_nb.store.events import Event
-from embedtune_nb.training.reload_check import reload_check
 
 _VERSIONS_OF = ("embedtune-nb", "sentence-transformers", "transformers", "torch", "numpy")
 
 
 def write_model(
     target: Path,
-    encoder: Encoder,
     plan: Plan,
     *,
     job_id: str,
     before: Evaluation,
     after: Evaluation,
     verdict: Verdict,
-    verdict_data: Datasource,
-    reference: Datasource | None,
-    settings: Mapping[str, Any],
-    emit: Callable[[Event], None],
+    check: dict[str, Any],
 ) -> None:
-    """Fill *target* with an ordinary sentence-transformers folder, its record and its card.
+    """Write record and card of a model beside its weights.
 
-    The folder is opened in a fresh process and scored again before this returns.
-
-    Raises
-    ------
-    IntegrityError
-        If the reloaded model gives other vectors or another score than the trained one.
+    Parameters
+    ----------
+    target
+        An ordinary sentence-transformers folder.
+    plan, before, after, verdict
+        How it was made and what came of it.
+    job_id
+        Who made it.
+    check
+        What :func:`embedtune_nb.training.reload_check.reload_check` found.
     """
-    encoder.save(target)
-    check = reload_check(
-        target, encoder, after, verdict_data, reference=reference, settings=settings, emit=emit
-    )
     record = {
         "format": 1,
         "name": plan.name,
@@ -90,8 +81,8 @@ Judged on {verdict.queries:,} held-out queries that chose nothing; interval by p
 | --- | --- | --- |
 {rows}
 
-Opened again in a fresh process: largest difference of a vector {check["largest_difference"]:.1e},
-{check["metric"]} {check["score"]:.4f}.
+Opened again in a fresh process and scored on a sample of {check["texts"]:,} texts: largest difference
+of a vector {check["largest_difference"]:.1e}, {check["metric"]} {check["score"]:.4f} as before saving.
 
 ```python
 from sentence_transformers import SentenceTransformer

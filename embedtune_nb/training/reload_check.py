@@ -16,15 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from embedtune_nb.data.datasource import Datasource
+from embedtune_nb.data.kinds import LABELED
 from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.errors import IntegrityError
 from embedtune_nb.evaluation.evaluate import evaluate
-from embedtune_nb.evaluation.result import Evaluation
-from embedtune_nb.store.events import Event, Phase
+from embedtune_nb.evaluation.vectors import VectorCache
 
-_SAMPLE = 64
+#: Texts of the pool (labels: also of the queries), queries, and texts whose vectors are compared.
+_SAMPLE, _SAMPLE_QUERIES, _COMPARED = 500, 100, 64
 #: Unit vectors computed in other batches differ by about 1e-6 in float32; a wrong weight by far more.
 VECTOR_TOLERANCE = 1e-4
 #: Near-ties in a ranking may fall the other way within that tolerance.
@@ -34,14 +36,13 @@ SCORE_TOLERANCE = 5e-3
 def reload_check(
     folder: Path,
     encoder: Encoder,
-    expected: Evaluation,
     data: Datasource,
     *,
     reference: Datasource | None,
     settings: Mapping[str, Any],
-    emit: Callable[[Event], None],
+    vectors: VectorCache,
 ) -> dict[str, Any]:
-    """Compare the model saved in *folder* with the one in memory.
+    """Compare the model saved in *folder* with the one in memory, on a sample of the verdict part.
 
     Parameters
     ----------
@@ -49,36 +50,31 @@ def reload_check(
         An ordinary sentence-transformers folder.
     encoder
         The trained model.
-    expected
-        Its evaluation on *data*.
     data, reference, settings
         As for :func:`embedtune_nb.evaluation.evaluate.evaluate`.
-    emit
-        Takes the events.
+    vectors
+        What *encoder* embedded already.
 
     Returns
     -------
     dict
-        ``largest_difference`` between vectors of a sample, ``metric``, its ``score`` after reloading.
+        ``texts`` in the sample, ``largest_difference`` between vectors, ``metric`` and its ``score``
+        on the sample after reloading.
 
     Raises
     ------
     IntegrityError
         If vectors or score disagree.
     """
-    emit(Phase("checking"))
-    texts = data.texts()[:_SAMPLE]
+    data, reference = _sample(data), None if reference is None else _sample(reference)
+    expected = evaluate(encoder, data, reference=reference, settings=settings, cache=vectors)
+    texts = data.texts()[:_COMPARED]
     with tempfile.TemporaryDirectory(prefix="embedtune-check-") as scratch:
         work = Path(scratch)
         data.write(work / "data")
         if reference is not None:
             reference.write(work / "reference")
-        request = {
-            "model": str(folder),
-            "settings": dict(settings),
-            "metric": expected.primary,
-            "texts": texts,
-        }
+        request = {"model": str(folder), "settings": dict(settings), "texts": texts}
         (work / "request.json").write_text(json.dumps(request))
         process = subprocess.run(
             [sys.executable, "-m", "embedtune_nb.training.reload_check", str(work)],
@@ -92,18 +88,41 @@ def reload_check(
                 f"The saved model does not open in a fresh process:\n{process.stderr.strip()[-2000:]}",
                 fix="see the log of the job; nothing was published.",
             )
-        answer = json.loads((work / "answer.json").read_text())
-        vectors = np.load(work / "vectors.npy")
-    difference = float(np.abs(vectors - encoder.embed(texts)).max())
-    score, before = answer["score"], expected.metrics[expected.primary]
-    if difference > VECTOR_TOLERANCE or abs(score - before) > SCORE_TOLERANCE:
+        score = json.loads((work / "answer.json").read_text())["metrics"][expected.primary]
+        reloaded = np.load(work / "vectors.npy")
+    difference = float(np.abs(reloaded - encoder.embed(texts)).max())
+    wanted = expected.metrics[expected.primary]
+    if difference > VECTOR_TOLERANCE or abs(score - wanted) > SCORE_TOLERANCE:
         raise IntegrityError(
             f"The saved model differs from the trained one: vectors by up to {difference:.2e}, "
-            f"{expected.primary} {score:.4f} instead of {before:.4f}.",
+            f"{expected.primary} {score:.4f} instead of {wanted:.4f}.",
             expected=f"vectors within {VECTOR_TOLERANCE:g}, score within {SCORE_TOLERANCE:g}",
             fix="report this with the model's name and versions; nothing was published.",
         )
-    return {"largest_difference": difference, "metric": expected.primary, "score": score}
+    return {
+        "texts": len(data.texts()) + (0 if reference is None else len(reference.texts())),
+        "largest_difference": difference,
+        "metric": expected.primary,
+        "score": score,
+    }
+
+
+def _sample(data: Datasource) -> Datasource:
+    """Return a fixed sample of *data*: scoring a large pool again would take as long as the verdict."""
+    if data.kind == LABELED:
+        examples = data.frames["examples"]
+        return _like(data, {"examples": examples.sample(min(_SAMPLE, len(examples)), random_state=0)})
+    queries, corpus, qrels = (data.frames[name] for name in ("queries", "corpus", "qrels"))
+    queries = queries.sample(min(_SAMPLE_QUERIES, len(queries)), random_state=0)
+    qrels = qrels[qrels["query_id"].isin(queries["id"])]
+    right = corpus["id"].isin(qrels["corpus_id"])
+    others = corpus[~right].sample(min(_SAMPLE, int((~right).sum())), random_state=0)
+    return _like(data, {"queries": queries, "corpus": pd.concat([corpus[right], others]), "qrels": qrels})
+
+
+def _like(data: Datasource, frames: dict[str, pd.DataFrame]) -> Datasource:
+    whole = {name: frame.reset_index(drop=True) for name, frame in frames.items()}
+    return Datasource(data.kind, whole, name=data.name)
 
 
 class PlainModel:
@@ -144,7 +163,7 @@ def main(work: Path) -> None:
         settings=request["settings"],
     )
     np.save(work / "vectors.npy", model.embed(request["texts"]))
-    (work / "answer.json").write_text(json.dumps({"score": evaluation.metrics[request["metric"]]}))
+    (work / "answer.json").write_text(json.dumps({"metrics": evaluation.metrics}))
 
 
 if __name__ == "__main__":
