@@ -71,9 +71,9 @@ class Verdict:
         return f"{self}. {self.explanation}" if self.explanation else str(self)
 
     def __str__(self) -> str:
-        # as many decimals as the interval is wide: two for +-0.02, three for +-0.004
+        # three decimals, as everywhere; four where the interval is narrower than 0.001
         half = (self.high - self.low) / 2
-        digits = min(max(-math.floor(math.log10(half)), 2), 4) if half > 0 else 2
+        digits = min(max(-math.floor(math.log10(half)), 3), 4) if half > 0 else 3
         return (
             f"{self.answer.capitalize()}: {display_name(self.metric)} {self.before:.{digits}f} -> "
             f"{self.after:.{digits}f}, {self.difference:+.{digits}f} [{self.low:+.{digits}f}, "

@@ -102,6 +102,19 @@ def test_curves_grow_while_a_cell_blocks_the_kernel(open_notebook: OpenNotebook)
     assert notebook.cell(1).locator(".jp-InputPrompt").inner_text().strip() == "[*]:"
 
 
+def test_a_curve_that_began_with_a_single_point_is_shown_to_its_end(open_notebook: OpenNotebook) -> None:
+    notebook = show_job(open_notebook, "ScriptedJob(at=0.145)")
+    figure = notebook.page.locator(f"{CURRENT} [data-metric='train/loss']")
+    figure.get_by_text("at step 1", exact=False).wait_for()
+    notebook.execute("job.at = 1")
+    figure.get_by_text("at step 150", exact=False).wait_for()
+    notebook.page.wait_for_function(
+        "panel => document.querySelector(`${panel} [data-metric='train/loss']`).dataset.xTo === '150'",
+        arg=CURRENT,
+        timeout=5 * SECONDS,
+    )
+
+
 def test_a_reloaded_page_shows_the_whole_curve(open_notebook: OpenNotebook) -> None:
     notebook = show_job(open_notebook, "ScriptedJob(at=0.6)")
     wait_text(notebook, "readout", "at step 97")

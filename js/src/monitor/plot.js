@@ -140,6 +140,7 @@ export class Plot {
         : [{}, { ...accent, width: 2, points: { show: true, size: 6, fill: colour("--etn-accent"), stroke: colour("--etn-accent") } }],
       hooks: {
         setCursor: [(plot) => this.#describe(plot.cursor.idx)],
+        setScale: [(plot) => (this.el.dataset.xTo = plot.scales.x.max)],
         drawAxes: [(plot) => this.#drawBase(plot)],
         draw: [(plot) => this.#drawBest(plot)],
       },
@@ -155,9 +156,11 @@ export class Plot {
   // uPlot asks with the extent of the data when all is to be seen, with the chosen part after a zoom.
   #horizontalRange(low, high) {
     const [x] = this.#data;
-    const all = low === x[0] && high === x[x.length - 1];
+    const last = x[x.length - 1];
+    // Around a single point uPlot asks for a padded extent; that is no zoom either.
+    const all = x.length < 2 || (low === x[0] && high === last);
     if (!all) return [low, high];
-    return (this.#shownRange = [0, Math.max(this.#whole[1], high) || 1]);
+    return (this.#shownRange = [0, Math.max(this.#whole[1], last) || 1]);
   }
 
   #isZoomed() {
