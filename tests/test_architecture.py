@@ -23,7 +23,7 @@ HEAVY = "{'torch', 'transformers', 'sentence_transformers', 'umap', 'optuna', 'd
     "statement",
     [
         "import embedtune_nb",
-        "import embedtune_nb as et; et.Datasource; et.Job; et.PretrainedEmbeddingModel.MINILM_L6; et.datasets",
+        "import embedtune_nb as et; et.Datasource; et.Job; et.datasets; et.PretrainedEmbeddingModel.all()",
         "import embedtune_nb as et; et.TrainingMonitor; et.EmbeddingMap; et.Studio; et.charts",
     ],
 )

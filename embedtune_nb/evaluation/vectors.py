@@ -15,7 +15,7 @@ Progress = Callable[[int, int], None]
 class TextEncoder(Protocol):
     """What an evaluation needs of an encoder."""
 
-    def embed(self, texts: list[str], *, role: str | None, progress: Progress | None) -> np.ndarray:
+    def embed(self, texts: list[str], *, role: Any, progress: Progress | None) -> np.ndarray:
         """Return (n, d) float32 unit vectors."""
         ...
 
@@ -45,6 +45,7 @@ class VectorCache:
         """Return (n, d) vectors of *texts*, embedding only those not seen before."""
         new = self.missing(texts, role)
         if new:
+            assert encoder is not None, "without an encoder every text must be known"
             vectors = np.asarray(encoder.embed(new, role=role, progress=progress), dtype=np.float32)
             self._vectors.update({(role, text): vector for text, vector in zip(new, vectors, strict=True)})
         return np.stack([self._vectors[role, text] for text in texts])

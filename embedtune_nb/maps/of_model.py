@@ -98,8 +98,8 @@ def map_job(
         "left_out": left_out,
         "executor": executor,
     }
-    plan["fingerprint"] = _fingerprint(plan, texts, model.job.id)
-    return _made_before(plan["fingerprint"]) or _start(plan, texts)
+    fingerprint = _fingerprint(plan, texts, model.job.id)
+    return _made_before(fingerprint) or _start({**plan, "fingerprint": fingerprint}, texts)
 
 
 def run_map(folder: JobFolder, emit: Callable[[Event], None], should_stop: Callable[[], bool]) -> None:
@@ -111,7 +111,7 @@ def run_map(folder: JobFolder, emit: Callable[[Event], None], should_stop: Calla
     plan = folder.plan()
     texts = pd.read_parquet(folder.data / "texts.parquet")
     use_threads(choose_threads())
-    told = {"phase": "", "at": 0.0}
+    told: dict[str, Any] = {"phase": "", "at": 0.0}
 
     def progress(phase: str, done: int, total: int) -> None:
         if should_stop():

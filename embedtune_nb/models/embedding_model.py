@@ -38,8 +38,8 @@ class EmbeddingModel:
         return self._spec
 
     @property
-    def embedding_dim(self) -> int:
-        """Length of one embedding."""
+    def embedding_dim(self) -> int | None:
+        """Length of one embedding; None for a hub model of which nothing is here yet."""
         return self._spec.dimension
 
     @property
@@ -195,7 +195,11 @@ class EmbeddingModel:
         EmbedtuneError
             Whatever is wrong with data, name, loss or settings is told before a job starts.
         """
-        columns = {"value_column": value_column, "label_column": label_column, "score_column": score_column}
+        columns: dict[str, Any] = {
+            "value_column": value_column,
+            "label_column": label_column,
+            "score_column": score_column,
+        }
         job: Job = begin(
             self._spec,
             name,

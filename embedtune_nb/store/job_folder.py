@@ -83,7 +83,7 @@ class JobFolder:
         temporary.replace(self.path / "worker.json")
 
 
-def create(name: str, plan: dict[str, Any], write_data: Callable[[Path], None]) -> JobFolder:
+def create(name: str, plan: dict[str, Any], write_data: Callable[[Path], object]) -> JobFolder:
     """Make the folder of a new job; it appears under its id only when it is complete.
 
     Parameters

@@ -151,6 +151,7 @@ class _Run:
     def _on_evaluate(self, step: int, epoch: float) -> float:
         """Evaluate on the selection part during training; higher is better."""
         name, selection = self._selecting_metric(), self.split.selection
+        assert selection is not None, "only a run with a selection part evaluates on it"
         with self._reading_at_most(self.own_limit):
             if name == "head_accuracy":
                 values = {name: self.trainer.head_accuracy(selection)}

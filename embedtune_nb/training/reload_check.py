@@ -141,11 +141,8 @@ class PlainModel:
         progress: Callable[[int, int], None] | None = None,
     ) -> np.ndarray:
         """Embed *texts*, float32 of unit length, (texts, dimension)."""
-        encode = {
-            "query": self._model.encode_query,
-            "document": self._model.encode_document,
-            None: self._model.encode,
-        }[role]
+        by_role = {"query": self._model.encode_query, "document": self._model.encode_document}
+        encode = by_role.get(role or "", self._model.encode)
         return np.asarray(
             encode(list(texts), normalize_embeddings=True, show_progress_bar=False), dtype=np.float32
         )
