@@ -66,11 +66,7 @@ def _failure(cause: BaseException) -> State:
     detail = "".join(traceback.format_exception(cause))
     if isinstance(cause, EmbedtuneError):
         return State("failed", reason=str(cause), detail=detail)
-    if (
-        isinstance(cause, MemoryError)
-        or "out of memory" in str(cause)
-        or "can't allocate memory" in str(cause)
-    ):
+    if isinstance(cause, MemoryError) or any(sign in str(cause) for sign in _SIGNS_OF_MEMORY):
         reason = f"The run did not fit into memory: {_first_line(cause)}"
         return State("failed", reason=reason, detail=detail, levers=_LEVERS_OF_MEMORY)
     return State("failed", reason=f"{type(cause).__name__}: {_first_line(cause)}", detail=detail)

@@ -7,20 +7,11 @@ import subprocess
 import sys
 import threading
 from importlib import import_module
-from pathlib import Path
 
-from embedtune_nb.errors import JobError, did_you_mean
-from embedtune_nb.store.home import cache_dir
+from embedtune_nb.errors import JobError
+from embedtune_nb.store.environment import child_environment
 from embedtune_nb.store.job_folder import JobFolder
 from embedtune_nb.store.locks import take
-
-# glibc gives large blocks back to the system after every step and faults their pages in again at the
-# next one, which costs a training step 10 to 30 % of its time; kept blocks do not
-_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 32), "MALLOC_TRIM_THRESHOLD_": str(1 << 33)}
-
-# the threads of a matrix product wait for each other by spinning; with any other busy process on the machine
-# one of them is off its core, the rest burn theirs, and a step takes 8 times as long. Sleeping costs nothing
-_OPENMP = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def start(folder: JobFolder, executor: str) -> None:
@@ -37,19 +28,13 @@ def start(folder: JobFolder, executor: str) -> None:
     Raises
     ------
     JobError
-        If the executor is unknown or the job has a worker already.
+        If the job has a worker already.
     """
-    if executor not in EXECUTORS:
-        raise JobError(
-            f"There is no executor {executor!r}.",
-            expected=" or ".join(map(repr, EXECUTORS)),
-            fix=did_you_mean(executor, EXECUTORS) or "use the default, 'process'.",
-        )
     descriptor = take(folder.lock)
     if descriptor is None:
         raise JobError(f"Job {folder.id} has a worker already.", fix="attach to it with Job.open(...).")
     folder.stop_flag.unlink(missing_ok=True)
-    EXECUTORS[executor](folder, descriptor)
+    _STARTERS[executor](folder, descriptor)
 
 
 def _start_process(folder: JobFolder, descriptor: int) -> None:
@@ -61,7 +46,7 @@ def _start_process(folder: JobFolder, descriptor: int) -> None:
                 stdout=log,
                 stderr=log,
                 cwd=folder.path,
-                env=_environment(),
+                env=child_environment(),
                 pass_fds=(descriptor,),
                 start_new_session=True,  # an interrupt or the end of the kernel must not reach it
             )
@@ -80,23 +65,4 @@ def _start_thread(folder: JobFolder, descriptor: int) -> None:
     threading.Thread(target=work, name=f"worker-{folder.id}", daemon=True).start()
 
 
-def _environment() -> dict[str, str]:
-    paths = list(filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))
-    package_parent = str(Path(__file__).parents[2])
-    if package_parent in sys.path and "site-packages" not in package_parent:
-        paths.append(package_parent)  # a checkout that only this kernel's sys.path knows
-    return {
-        **_OPENMP,
-        **_MALLOC,
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(paths),
-        "PYTHONSAFEPATH": "1",  # files in the job folder are data, never modules
-        "PYTHONUNBUFFERED": "1",
-        "TOKENIZERS_PARALLELISM": "true",
-        "NUMBA_CACHE_DIR": str(cache_dir("numba")),
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-    }
-
-
-EXECUTORS = {"process": _start_process, "thread": _start_thread}
+_STARTERS = {"process": _start_process, "thread": _start_thread}

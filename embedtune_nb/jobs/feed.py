@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import threading
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from embedtune_nb.store.events import EventReader
 from embedtune_nb.store.job_folder import JobFolder
 from embedtune_nb.store.locks import is_held
 
+ALIVE_STATES = frozenset({"queued", "running", "stopping", "unknown"})
 FINAL_STATES = frozenset({"done", "failed", "stopped", "lost"})
 _RECENT_STEPS = 20
 
@@ -23,6 +25,12 @@ class Series:
     epoch: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
     value: list[float] = field(default_factory=list)
+
+    def cut_from(self, step: float) -> None:
+        """Drop what was recorded at *step* and later."""
+        while self.step and self.step[-1] >= step:
+            for column in (self.step, self.epoch, self.wall, self.value):
+                column.pop()
 
 
 @dataclass
@@ -72,6 +80,8 @@ class JobFeed:
     """
 
     def __init__(self, folder: JobFolder) -> None:
+        #: held while the snapshot changes; readers of its lists on other threads hold it too
+        self.lock = threading.RLock()
         self._folder = folder
         self._reader = EventReader(folder.events)
         self._step_times: deque[tuple[int, float]] = deque(maxlen=_RECENT_STEPS)
@@ -79,8 +89,9 @@ class JobFeed:
         self._phase_lasted: dict[str, float] = {}
         plan = folder.plan()
         settings = {key: setting["value"] for key, setting in plan.get("settings", {}).items()}
-        selecting = {"head": "head_accuracy", "loss": "loss"}.get(str(settings.get("eval_method")))
-        metric = selecting or settings.get("metric")
+        metric = settings.get("metric")
+        if settings.get("eval_steps") not in ("end", "off"):
+            metric = {"head": "head_accuracy", "loss": "loss"}.get(settings.get("eval_method", ""), metric)
         self._told_state = "queued"
         self.snapshot = JobSnapshot(
             id=folder.id,
@@ -96,6 +107,10 @@ class JobFeed:
 
     def poll(self) -> bool:
         """Read what is new; return whether anything changed."""
+        with self.lock:
+            return self._poll()
+
+    def _poll(self) -> bool:
         # asked before reading: a worker that ends in between is then seen as alive once more, never as lost
         alive = is_held(self._folder.lock)
         new = list(self._reader.new())
@@ -157,6 +172,7 @@ class JobFeed:
         snapshot = self.snapshot
         for name, value in event["values"].items():
             series = snapshot.series.setdefault(name, Series())
+            series.cut_from(event["step"])  # a run resumed from a checkpoint repeats steps
             series.step.append(event["step"])
             series.epoch.append(event["epoch"])
             series.wall.append(event["t"])
@@ -171,7 +187,7 @@ class JobFeed:
         """Time left: the recent pace, plus the closing evaluation, which takes as long as the first."""
         snapshot = self.snapshot
         snapshot.eta_seconds = None
-        if snapshot.ended or len(self._step_times) < 2 or snapshot.phase not in ("training", "evaluating"):
+        if snapshot.ended or len(self._step_times) < 2 or snapshot.phase != "training":
             return
         (first_step, first_time), (last_step, last_time) = self._step_times[0], self._step_times[-1]
         if last_step > first_step:

@@ -12,7 +12,7 @@ from embedtune_nb.jobs.executors import start
 from embedtune_nb.jobs.feed import JobFeed, log_tail
 from embedtune_nb.latebound import late
 from embedtune_nb.store.job_folder import JobFolder, find, job_folders
-from embedtune_nb.store.names import check_name
+from embedtune_nb.store.names import PATTERN, check_name
 
 _POLL_SECONDS = 0.1
 
@@ -35,15 +35,15 @@ class Job:
 
     @classmethod
     def open(cls, name: str) -> Job:
-        """Return the job with this id, or the latest one with this name.
+        """Return the latest job that made or makes the model *name*, or the job with that id.
 
         Raises
         ------
         NotFoundError
             If there is none.
         """
-        named = [folder for folder in job_folders() if folder.plan()["name"] == name]
-        return cls(named[-1] if named else find(name))
+        named = latest_job(name) if PATTERN.fullmatch(name) else None
+        return named or cls(find(name))
 
     @classmethod
     def all(cls) -> list[Job]:
@@ -192,12 +192,13 @@ class Job:
 
     def to_frame(self) -> pd.DataFrame:
         """Return all metrics so far: columns metric, step, epoch, seconds, value."""
-        self._feed.poll()
-        rows = [
-            (name, *row)
-            for name, series in self._feed.snapshot.series.items()
-            for row in zip(series.step, series.epoch, series.wall, series.value, strict=True)
-        ]
+        with self._feed.lock:
+            self._feed.poll()
+            rows = [
+                (name, *row)
+                for name, series in self._feed.snapshot.series.items()
+                for row in zip(series.step, series.epoch, series.wall, series.value, strict=True)
+            ]
         return pd.DataFrame(rows, columns=["metric", "step", "epoch", "seconds", "value"])
 
     def log(self, lines: int = 50) -> str:

@@ -15,13 +15,14 @@ import pandas as pd
 
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.split import Split
-from embedtune_nb.errors import DataError, JobStoppedError
+from embedtune_nb.errors import DataError, JobStoppedError, PlanError
 from embedtune_nb.evaluation.vectors import Progress as OnProgress
 from embedtune_nb.evaluation.vectors import VectorCache, embed_roles
 from embedtune_nb.jobs.job import Job, submit
 from embedtune_nb.latebound import late
 from embedtune_nb.models.coerce import to_datasource
 from embedtune_nb.models.finetuned import FinetunedEmbeddingModel
+from embedtune_nb.plan.resolve import check_executor
 from embedtune_nb.store.events import Event, Notice, Phase, Progress
 from embedtune_nb.store.job_folder import JobFolder, create, job_folders
 from embedtune_nb.training.kept import load_vectors
@@ -82,10 +83,16 @@ def map_job(
     executor: str = "process",
 ) -> Job:
     """Return the job that makes, or made, the map, and wait for nothing; parameters as ``map_of_model``."""
+    check_executor(executor)
+    for name, value, least in (("limit", limit, 2), ("neighbors", neighbors, 2), ("seed", seed, 0)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise PlanError(f"{name} is {value!r}.", expected=f"a whole number from {least}")
     texts = _texts(model, data)
     left_out = max(0, len(texts) - limit)
-    texts = texts.head(limit) if data is None else texts.sample(min(limit, len(texts)), random_state=seed)
-    texts = texts.reset_index(drop=True)
+    if left_out:
+        # shuffled, so that sorted data is not cut at its last labels; the held-out part stays first
+        texts = texts.sample(frac=1, random_state=seed).sort_values("part", kind="stable").head(limit)
+    texts = texts.drop(columns="part").reset_index(drop=True)
     plan = {
         "format": 1,
         "kind": "map",
@@ -93,6 +100,8 @@ def map_job(
         "base": dict(model.recipe.base),
         "model": str(model.path),
         "evaluation": str(model.job.folder.path / "evaluation"),
+        # the tuned model's folder carries them; the base model must read its texts the same way
+        "reading": {key: model.recipe[key] for key in ("instruction", "truncation_side")},
         "neighbors": neighbors,
         "seed": seed,
         "left_out": left_out,
@@ -128,7 +137,9 @@ def run_map(folder: JobFolder, emit: Callable[[Event], None], should_stop: Calla
         return _embed(texts, load, load_vectors(Path(plan["evaluation"]) / kept), partial(progress, phase))
 
     emit(Phase("loading"))
-    before = embed("embedding with the base model", "before", lambda: Encoder.load(plan["base"], {}))
+    before = embed(
+        "embedding with the base model", "before", lambda: Encoder.load(plan["base"], plan["reading"])
+    )
     after = embed(
         "embedding with the tuned model", "after", lambda: Encoder(load_folder(Path(plan["model"])))
     )
@@ -172,9 +183,9 @@ def result_of_job(job: Job) -> Any:
 
 
 def _texts(model: FinetunedEmbeddingModel, data: Any) -> pd.DataFrame:
-    """Return columns text, label, role; the held-out part comes first."""
+    """Return columns text, label, role, and part: 0 what the verdict rests on, 1 the rest."""
     if data is not None:
-        return _of_source(to_datasource(data))
+        return _of_source(to_datasource(data)).assign(part=0)
     snapshot = model.job.folder.data
     if not (snapshot.is_dir() and any(snapshot.iterdir())):
         raise DataError(
@@ -182,7 +193,8 @@ def _texts(model: FinetunedEmbeddingModel, data: Any) -> pd.DataFrame:
             fix="give the texts to show: model.map(data).",
         )
     split = Split.read(snapshot)
-    both = pd.concat([_of_source(split.verdict), _of_source(split.train)], ignore_index=True)
+    parts = [_of_source(split.verdict).assign(part=0), _of_source(split.train).assign(part=1)]
+    both = pd.concat(parts, ignore_index=True)
     # a document that answers no held-out query is unlabelled there and labelled by the training part
     return both.sort_values("label", key=lambda label: label.isna(), kind="stable").drop_duplicates(
         ["text", "role"], ignore_index=True

@@ -9,11 +9,13 @@ import pandas as pd
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.errors import ColumnError, DataError, NotYetError
 
+VALUE_COLUMN = "value"
+
 
 def to_datasource(
     data: Any,
     *,
-    value_column: str = "value",
+    value_column: str = VALUE_COLUMN,
     label_column: str | None = None,
     score_column: str | None = None,
 ) -> Datasource:
@@ -24,7 +26,7 @@ def to_datasource(
     data
         A Datasource, anything with ``to_datasource()``, a DataFrame, a list of dicts or a dict of columns.
     value_column
-        Text column, where *label_column* is given too.
+        Text column. The default stands back where no column is called so.
     label_column
         Class column: makes the data ``labeled``.
     score_column
@@ -35,7 +37,7 @@ def to_datasource(
     DataError
         If *data* is none of these.
     ColumnError
-        If a given column contradicts the Datasource.
+        If a given column is missing or contradicts the Datasource.
     """
     if score_column is not None:
         raise NotYetError(
@@ -43,36 +45,48 @@ def to_datasource(
             expected="labels, pairs or retrieval data",
             fix="turn the scores into classes and give label_column, or wait for the next version.",
         )
+    if isinstance(data, (list, tuple)) and data and all(isinstance(part, tuple) for part in data):
+        raise NotYetError(
+            "Several objectives in one run are not part of this version yet.",
+            expected="one Datasource",
+            fix="train one after the other: a tuned model can be the base of the next run.",
+        )
     if hasattr(data, "to_datasource"):
         source = data.to_datasource()
-        _agree(source, label_column)
+        _agree(source, "label", label_column)
+        _agree(source, "value", value_column if value_column != VALUE_COLUMN else None)
         return source
-    roles = {"value": value_column, "label": label_column} if label_column is not None else None
     if isinstance(data, pd.DataFrame):
-        return Datasource.from_pandas(data, roles=roles)
-    if isinstance(data, dict):
-        return Datasource.from_dict(data, roles=roles)
-    if isinstance(data, list):
-        return Datasource.from_list(data, roles=roles)
-    raise DataError(
-        f"The data is a {type(data).__name__}.",
-        expected="a Datasource, a DataFrame, a list of dicts or a dict of columns",
-        fix="read it with one of Datasource.from_pandas, from_csv, from_jsonl, from_parquet, from_retrieval.",
-    )
-
-
-def _agree(source: Datasource, label_column: str | None) -> None:
-    if label_column is None:
-        return
-    role = source.roles.get("label")
-    if role is None:
-        raise ColumnError(
-            f"label_column={label_column!r} was given, but the data is of kind {source.kind!r}.",
-            expected="data of kind 'labeled'",
-            fix="leave label_column out, or build the Datasource with kind='labeled'.",
+        columns, build = set(data.columns), Datasource.from_pandas
+    elif isinstance(data, dict):
+        columns, build = set(data), Datasource.from_dict
+    elif isinstance(data, list):
+        columns = {key for row in data if isinstance(row, dict) for key in row}
+        build = Datasource.from_list
+    else:
+        raise DataError(
+            f"The data is a {type(data).__name__}.",
+            expected="a Datasource, a DataFrame, a list of dicts or a dict of columns",
+            fix="read it with Datasource.from_pandas, from_csv, from_jsonl, from_parquet or from_retrieval.",
         )
-    if role.column != label_column:
+    roles = {} if label_column is None else {"label": label_column}
+    if value_column != VALUE_COLUMN or (roles and VALUE_COLUMN in columns):
+        roles["value"] = value_column
+    return build(data, roles=roles or None)
+
+
+def _agree(source: Datasource, role: str, column: str | None) -> None:
+    if column is None:
+        return
+    choice = source.roles.get(role)
+    if choice is None:
         raise ColumnError(
-            f"label_column={label_column!r} was given, but the Datasource took {role.column!r} as the label.",
-            fix="build the Datasource with roles={'value': ..., 'label': " + repr(label_column) + "}.",
+            f"{role}_column={column!r} was given, but the data is of kind {source.kind!r}.",
+            expected="data of kind 'labeled'",
+            fix=f"leave {role}_column out, or build the Datasource with kind='labeled'.",
+        )
+    if choice.column != column:
+        raise ColumnError(
+            f"{role}_column={column!r} was given, but the Datasource took {choice.column!r} as the {role}.",
+            fix=f"build the Datasource with roles={{{role!r}: {column!r}, ...}}.",
         )

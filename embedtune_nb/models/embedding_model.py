@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from embedtune_nb.catalogue import BaseSpec, local_folder
 from embedtune_nb.data.datasource import Datasource
-from embedtune_nb.data.kinds import RETRIEVAL
+from embedtune_nb.data.kinds import LABELED, RETRIEVAL
 from embedtune_nb.data.split import split
 from embedtune_nb.data.split_retrieval import as_retrieval
 from embedtune_nb.errors import DataError
 from embedtune_nb.jobs.job import Job
-from embedtune_nb.models.coerce import to_datasource
+from embedtune_nb.models.coerce import VALUE_COLUMN, to_datasource
 from embedtune_nb.models.tune import begin
 from embedtune_nb.plan.plan import Plan
 from embedtune_nb.plan.resolve import resolve
@@ -67,11 +68,14 @@ class EmbeddingModel:
         DataError
             If something in *texts* is not a string.
         """
-        many = [texts] if isinstance(texts, str) else list(texts)
-        wrong = next((text for text in many if not isinstance(text, str)), None)
-        if wrong is not None or not many:
+        if isinstance(texts, str):
+            many = [texts]
+        else:
+            many = list(texts) if isinstance(texts, Iterable) and not isinstance(texts, Mapping) else [texts]
+        wrong = [text for text in many if not isinstance(text, str)][:1]
+        if wrong or not many:
             raise DataError(
-                f"Got {wrong!r} ({type(wrong).__name__})." if many else "Got an empty list.",
+                f"Got {wrong[0]!r} ({type(wrong[0]).__name__})." if wrong else "Got an empty list.",
                 expected="a string or a list of at least one string",
                 fix="drop or convert it first.",
             )
@@ -82,7 +86,7 @@ class EmbeddingModel:
         self,
         data: Any,
         *,
-        value_column: str = "value",
+        value_column: str = VALUE_COLUMN,
         label_column: str | None = None,
         neighbor_count: int = 5,
         seed: int = 42,
@@ -100,38 +104,50 @@ class EmbeddingModel:
         from embedtune_nb.evaluation.evaluate import evaluate
 
         source = to_datasource(data, value_column=value_column, label_column=label_column)
-        parts = split(source, seed=seed, selection=False)
-        labeled = source.kind == "labeled"
-        whole = parts.verdict if labeled else source
-        if source.kind == "pairs":
-            whole = Datasource(RETRIEVAL, as_retrieval(source), name=source.name)
-        return evaluate(
-            self._loaded(),
-            whole,
-            reference=parts.train if labeled else None,
-            settings={"neighbor_count": neighbor_count, "seed": seed},
-        )
+        settings = {"neighbor_count": neighbor_count, "seed": seed}
+        if source.kind == LABELED:
+            parts = split(source, seed=seed, selection=False)
+            return evaluate(self._loaded(), parts.verdict, reference=parts.train, settings=settings)
+        whole = Datasource(RETRIEVAL, as_retrieval(source), name=source.name)
+        return evaluate(self._loaded(), whole, settings=settings)
 
-    def plan(self, data: Any, name: str = "draft", **options: Any) -> Plan:
-        """Resolve every setting of a run without starting it; takes what :meth:`finetune` takes.
+    def plan(
+        self,
+        data: Any,
+        name: str = "draft",
+        *,
+        eval_datasource: Any = None,
+        loss: str | None = None,
+        hyperparams: dict[str, Any] | None = None,
+        trial_count: int = 1,
+        value_column: str = VALUE_COLUMN,
+        label_column: str | None = None,
+        score_column: str | None = None,
+        executor: str = "process",
+        seed: int = 42,
+    ) -> Plan:
+        """Resolve every setting of a run without starting it; parameters as for :meth:`finetune`.
 
         Returns
         -------
         Plan
             A table in a notebook: value, source and reason of each setting, steps, time, memory.
         """
-        columns = {
-            key: options.pop(key)
-            for key in ("value_column", "label_column", "score_column")
-            if key in options
+        columns: dict[str, Any] = {
+            "value_column": value_column,
+            "label_column": label_column,
+            "score_column": score_column,
         }
-        evaluation = options.pop("eval_datasource", None)
         plan, _ = resolve(
             self._spec,
             to_datasource(data, **columns),
             name=name,
-            eval_datasource=None if evaluation is None else to_datasource(evaluation, **columns),
-            **options,
+            eval_datasource=None if eval_datasource is None else to_datasource(eval_datasource, **columns),
+            loss=loss,
+            hyperparams=hyperparams,
+            trial_count=trial_count,
+            executor=executor,
+            seed=seed,
         )
         return plan
 
@@ -144,7 +160,7 @@ class EmbeddingModel:
         loss: str | None = None,
         hyperparams: dict[str, Any] | None = None,
         trial_count: int = 1,
-        value_column: str = "value",
+        value_column: str = VALUE_COLUMN,
         label_column: str | None = None,
         score_column: str | None = None,
         if_exists: str = "error",

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import html
 import shutil
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from embedtune_nb.catalogue import resolve_base
-from embedtune_nb.errors import AlreadyExistsError, NotFoundError, PlanError
+from embedtune_nb.errors import (
+    AlreadyExistsError,
+    IntegrityError,
+    ModelUnavailableError,
+    NotFoundError,
+    PlanError,
+)
+from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.verdict import Verdict
+from embedtune_nb.jobs.feed import ALIVE_STATES
 from embedtune_nb.jobs.job import Job, latest_job
 from embedtune_nb.latebound import late
+from embedtune_nb.models.coerce import to_datasource
 from embedtune_nb.models.embedding_model import EmbeddingModel
 from embedtune_nb.models.record import ModelRecord, find_record, model_names, no_such_model
 from embedtune_nb.plan.plan import Plan
 from embedtune_nb.store import publish
-from embedtune_nb.store.home import jobs_folder
+from embedtune_nb.store.home import jobs_folder, models_folder
 from embedtune_nb.store.locks import locked
-from embedtune_nb.store.names import check_name
+from embedtune_nb.store.names import check_name, named_folder
 
 
 class FinetunedEmbeddingModel(EmbeddingModel):
@@ -56,8 +66,14 @@ class FinetunedEmbeddingModel(EmbeddingModel):
 
     @classmethod
     def all(cls) -> list[FinetunedEmbeddingModel]:
-        """Return all published models, oldest first."""
-        return [cls.open(name) for name in model_names()]
+        """Return all published models, oldest first; a damaged one is left out with a warning."""
+        models = []
+        for name in model_names():
+            try:
+                models.append(cls.open(name))
+            except (IntegrityError, ModelUnavailableError) as damage:
+                warnings.warn(f"The model {name!r} is left out: {damage}", stacklevel=2)
+        return models
 
     @classmethod
     def drop(cls, name: str, if_not_exists: str = "error") -> None:
@@ -86,14 +102,14 @@ class FinetunedEmbeddingModel(EmbeddingModel):
         name = check_name(name)
         with locked(jobs_folder() / ".names" / f"{name.casefold()}.lock"):
             job = latest_job(name)
-            if job is not None and job.status in ("queued", "running", "stopping"):
+            if job is not None and job.status in ALIVE_STATES:
                 raise AlreadyExistsError(
                     f"Job {job.id} is making a model of this name right now.",
                     fix="stop it first: Job.open(...).stop().",
                 )
-            record = find_record(name)
-            if record is not None:
-                publish.remove(record.path)
+            folder = named_folder(models_folder(), name)  # a damaged model can be dropped too
+            if folder.is_dir():
+                publish.remove(folder)
             elif if_not_exists == "error":
                 raise no_such_model(name)
 
@@ -131,6 +147,23 @@ class FinetunedEmbeddingModel(EmbeddingModel):
     def metrics(self) -> dict[str, dict[str, float]]:
         """``{"before": {...}, "after": {...}}`` on the verdict part."""
         return self._record.facts["metrics"]
+
+    def evaluate(self, data: Any, **options: Any) -> Evaluation:
+        """Score this model on *data*; options as for the base model's ``evaluate``.
+
+        Returns
+        -------
+        Evaluation
+            With a note where *data* is what the model was trained on.
+        """
+        evaluation = super().evaluate(data, **options)
+        columns = {key: value for key, value in options.items() if key.endswith("_column")}
+        if to_datasource(data, **columns).fingerprint == self.recipe.data["fingerprint"]:
+            evaluation.notes.append(
+                "This model was trained on a part of this data, so the figures flatter it; "
+                "model.verdict rests on the part it never saw."
+            )
+        return evaluation
 
     def map(self, data: Any = None, **options: Any) -> Any:
         """Show texts before and after in one picture; options as in ``maps.of_model.map_of_model``."""

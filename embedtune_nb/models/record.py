@@ -43,6 +43,11 @@ class ModelRecord:
         return self.facts["created"]
 
     @property
+    def when(self) -> str:
+        """The same for people: date, hour, minute."""
+        return self.created[:16].replace("T", " ")
+
+    @property
     def job_id(self) -> str:
         """The job that made it."""
         return self.facts["job"]
@@ -57,7 +62,7 @@ class ModelRecord:
         try:
             return Job.open(self.job_id)
         except NotFoundError:
-            folder = create(self.name, self.plan, lambda data: None)
+            folder = create(self.name, self.plan, lambda data: None, job_id=self.job_id)
             writer = EventWriter(folder.events)
             writer.emit(VerdictReached(self.facts["verdict"]))
             writer.emit(Published(self.name, str(self.path)))

@@ -9,6 +9,7 @@ from embedtune_nb.catalogue import BaseSpec
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.split import Split
 from embedtune_nb.errors import AlreadyExistsError, PlanError
+from embedtune_nb.jobs.feed import ALIVE_STATES
 from embedtune_nb.jobs.job import Job, latest_job, submit
 from embedtune_nb.models.record import ModelRecord, find_record
 from embedtune_nb.plan.plan import Plan
@@ -18,7 +19,7 @@ from embedtune_nb.store.job_folder import create
 from embedtune_nb.store.locks import locked
 from embedtune_nb.store.names import check_name
 
-_ALIVE = ("queued", "running", "stopping", "unknown")
+_CARRIED_ON = ("stopped", "failed", "lost")
 
 
 def begin(
@@ -65,29 +66,30 @@ def begin(
         record, job = find_record(name), latest_job(name)
         if record is not None:
             return _existing(record, job, plan, if_exists)
-        if job is not None and job.status in _ALIVE:
+        if job is not None and job.status in ALIVE_STATES:
             return _running(job, plan, if_exists)
-        if job is not None and (if_exists == "open" or resume_from_checkpoint):
+        wanted = if_exists == "open" or resume_from_checkpoint
+        if job is not None and wanted and job.status in _CARRIED_ON:
             return _carry_on(job, plan)
         return _new(plan, split, executor)
 
 
 def _existing(record: ModelRecord, job: Job | None, plan: Plan, if_exists: str) -> Job:
     if if_exists == "error":
-        trained = record.created[:16].replace("T", " ")
         raise AlreadyExistsError(
-            f"The name {record.name!r} is taken by a model trained {trained} UTC.",
+            f"The name {record.name!r} is taken by a model trained {record.when} UTC.",
             fix=f"choose another name, pass if_exists='open' to get that model, "
             f"or FinetunedEmbeddingModel.drop({record.name!r}).",
         )
     _same_base(record.plan, plan)
     changes = Plan.from_json(record.plan).diff(plan)
+    told = f"Opened the model {record.name!r}, trained {record.when} UTC; nothing new was started"
     if changes:
-        warnings.warn(
-            f"Returning the existing model {record.name!r}; this call asks for something else:\n"
-            f"{_table(changes)}\nFor a new training choose another name, or drop that model first.",
-            stacklevel=4,
+        told += (
+            f", although this call asks for something else:\n{_table(changes)}\n"
+            "For a new training choose another name, or drop that model first"
         )
+    warnings.warn(f"{told}.", stacklevel=4)
     made_by_job = job if job is not None and job.id == record.job_id else None
     return made_by_job or record.restore_job()
 

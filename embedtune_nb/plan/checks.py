@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from embedtune_nb.data.kinds import LABELED
-from embedtune_nb.errors import DataError, NotYetError, PlanError
+from embedtune_nb.errors import DataError, PlanError
 from embedtune_nb.plan.losses import Loss
 
 
@@ -16,15 +16,7 @@ def check_data(data: Any, eval_datasource: Any) -> tuple[Any, Any]:
     ------
     DataError
         For something that is no Datasource, too few rows, one class, or evaluation data of another kind.
-    NotYetError
-        For several objectives in one run.
     """
-    if isinstance(data, (list, tuple)) and data and all(isinstance(part, tuple) for part in data):
-        raise NotYetError(
-            "Several objectives in one run are not part of this version yet.",
-            expected="one Datasource",
-            fix="train one after the other: a tuned model can be the base of the next run.",
-        )
     data = _as_datasource(data, "data")
     if len(data) < 2:
         raise DataError(

@@ -78,7 +78,7 @@ def resolve(
         loss, a base model that cannot be had.
     """
     name = check_name(name)
-    _check_executor(executor)
+    check_executor(executor)
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**32:
         raise PlanError(f"seed is {seed!r}.", expected="a whole number from 0", fix="give such a number.")
     data, eval_datasource = check_data(data, eval_datasource)
@@ -128,7 +128,8 @@ def resolve(
     return plan, parts
 
 
-def _check_executor(executor: str) -> None:
+def check_executor(executor: str) -> None:
+    """Refuse an executor that this version does not have."""
     if executor in _LATER_EXECUTORS:
         raise NotYetError(
             f"The executor {executor!r} is not part of this version yet.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import secrets
 import shutil
@@ -69,6 +70,13 @@ class JobFolder:
         """Read the plan."""
         return json.loads(self.plan_file.read_text())
 
+    def has_plan(self) -> bool:
+        """Return whether the plan can be read; a power cut can leave it empty."""
+        try:
+            return isinstance(self.plan(), dict)
+        except (OSError, ValueError):
+            return False
+
     def worker(self) -> dict[str, Any]:
         """Return who carries the job out (see :func:`this_process`), empty before a worker spoke."""
         try:
@@ -83,7 +91,9 @@ class JobFolder:
         temporary.replace(self.path / "worker.json")
 
 
-def create(name: str, plan: dict[str, Any], write_data: Callable[[Path], object]) -> JobFolder:
+def create(
+    name: str, plan: dict[str, Any], write_data: Callable[[Path], object], *, job_id: str | None = None
+) -> JobFolder:
     """Make the folder of a new job; it appears under its id only when it is complete.
 
     Parameters
@@ -94,6 +104,8 @@ def create(name: str, plan: dict[str, Any], write_data: Callable[[Path], object]
         JSON-able.
     write_data
         Called with the folder for the data snapshot.
+    job_id
+        Of a job whose folder was deleted; None makes a new one.
 
     Raises
     ------
@@ -102,12 +114,15 @@ def create(name: str, plan: dict[str, Any], write_data: Callable[[Path], object]
     """
     jobs = writable_folder("jobs")
     stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-    job_id = f"{name}-{stamp}-{secrets.token_hex(2)}"
+    job_id = job_id or f"{name}-{stamp}-{secrets.token_hex(2)}"
     temporary = jobs / f".tmp-{job_id}"
     try:
         (temporary / "data").mkdir(parents=True)
-        (temporary / "plan.json").write_text(json.dumps(plan, indent=1, ensure_ascii=False))
         write_data(temporary / "data")
+        with (temporary / "plan.json").open("w") as file:
+            json.dump(plan, file, indent=1, ensure_ascii=False)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.rename(jobs / job_id)
     except OSError as cause:
         free = shutil.disk_usage(jobs).free
@@ -121,13 +136,13 @@ def create(name: str, plan: dict[str, Any], write_data: Callable[[Path], object]
 
 
 def job_folders() -> list[JobFolder]:
-    """Return all jobs of this home, oldest first."""
+    """Return all jobs of this home, oldest first; folders without a readable plan are passed over."""
     jobs = jobs_folder()
     if not jobs.is_dir():
         return []
-    found = [JobFolder(path) for path in jobs.iterdir() if (path / "plan.json").is_file()]
+    found = [JobFolder(path) for path in jobs.iterdir() if not path.name.startswith(".")]
     return sorted(
-        (folder for folder in found if not folder.id.startswith(".")),
+        (folder for folder in found if folder.has_plan()),
         key=lambda folder: folder.plan_file.stat().st_mtime_ns,
     )
 

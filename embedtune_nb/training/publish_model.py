@@ -8,11 +8,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from embedtune_nb import __version__
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.verdict import Verdict
 from embedtune_nb.plan.plan import Plan
 
-_VERSIONS_OF = ("embedtune-nb", "sentence-transformers", "transformers", "torch", "numpy")
+_VERSIONS_OF = ("sentence-transformers", "transformers", "torch", "numpy")
 
 
 def write_model(
@@ -47,7 +48,7 @@ def write_model(
         "verdict": verdict.to_dict(),
         "metrics": {"before": before.metrics, "after": after.metrics},
         "reload_check": check,
-        "versions": {package: version(package) for package in _VERSIONS_OF},
+        "versions": {"embedtune-nb": __version__} | {name: version(name) for name in _VERSIONS_OF},
     }
     (target / "embedtune.json").write_text(json.dumps(record, indent=1, ensure_ascii=False))
     (target / "README.md").write_text(_card(plan, verdict, before, after, check))

@@ -7,7 +7,6 @@ Only a process that knows nothing but the folder can tell.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.errors import IntegrityError
 from embedtune_nb.evaluation.evaluate import evaluate
 from embedtune_nb.evaluation.vectors import VectorCache
+from embedtune_nb.store.environment import child_environment
 
 #: Texts of the pool (labels: also of the queries), queries, and texts whose vectors are compared.
 _SAMPLE, _SAMPLE_QUERIES, _COMPARED = 500, 100, 64
@@ -80,7 +80,7 @@ def reload_check(
             [sys.executable, "-m", "embedtune_nb.training.reload_check", str(work)],
             capture_output=True,
             text=True,
-            env={**os.environ, "HF_HUB_OFFLINE": "1"},
+            env={**child_environment(), "HF_HUB_OFFLINE": "1"},
             check=False,
         )
         if process.returncode != 0:

@@ -65,6 +65,7 @@ def test_the_same_cell_again_opens_the_model_and_trains_nothing(base, labelled, 
     again = base.finetune("small", labelled, hyperparams=SHORT, executor="thread", if_exists="open")
     assert again.path == trained.path
     assert len(et.Job.all()) == 1
+    assert [w for w in recwarn if "Opened the model 'small'" in str(w.message)], "it says so"
     assert not [w for w in recwarn if "asks for something else" in str(w.message)]
     job = base.finetune("SMALL", labelled, hyperparams=SHORT, if_exists="open", background=True)
     assert job.status == "done"
@@ -110,6 +111,9 @@ def test_a_model_outlives_the_folder_of_its_job(base, labelled, trained):
     job = base.finetune("small", labelled, hyperparams=SHORT, if_exists="open", background=True)
     assert job.status == "done"
     assert job.verdict == trained.verdict.to_dict()
+    assert job.result().path == trained.path
+    assert trained.job.id == job.id
+    assert len(et.Job.all()) == 1
 
 
 def test_damage_is_found_when_a_model_is_opened(trained):
@@ -119,6 +123,41 @@ def test_damage_is_found_when_a_model_is_opened(trained):
     weights.write_bytes(weights.read_bytes()[:-10])
     with pytest.raises(IntegrityError, match="bytes"):
         et.FinetunedEmbeddingModel.open("small")
+
+
+def test_a_damaged_model_can_be_dropped_and_the_others_are_still_listed(trained):
+    (trained.path / "embedtune.json").write_text("{")
+    with pytest.warns(UserWarning, match="left out"):
+        assert et.FinetunedEmbeddingModel.all() == []
+    et.FinetunedEmbeddingModel.drop("small")
+    assert not trained.path.exists()
+
+
+def test_a_dropped_model_is_trained_anew_by_the_same_cell(base, labelled, trained):
+    et.FinetunedEmbeddingModel.drop("small")
+    job = base.finetune("small", labelled, hyperparams=SHORT, if_exists="open", background=True)
+    assert job.id != trained.job.id
+    job.stop().wait(120)
+
+
+def test_a_job_with_an_unreadable_plan_does_not_hide_the_others(trained):
+    broken = trained.job.folder.path.parent / "broken-job"
+    broken.mkdir()
+    (broken / "plan.json").write_text("")
+    assert [job.name for job in et.Job.all()] == ["small"]
+
+
+def test_column_arguments_are_heeded_and_the_missing_one_is_inferred(base):
+    words = [
+        f"{a} {b}" for a in ("one", "two", "six", "ten") for b in ("red", "blue", "green", "pink", "grey")
+    ]
+    frame = pd.DataFrame({"text": words, "body": [w[::-1] for w in words], "intent": ["a", "b"] * 10})
+    plan = base.plan(frame, value_column="body", label_column="intent")
+    assert plan.data["roles"]["value"]["column"] == "body"
+    inferred = base.plan(frame.drop(columns="body"), label_column="intent")
+    assert inferred.data["roles"]["value"]["column"] == "text"
+    with pytest.raises(ColumnError, match="'text'"):
+        base.plan(et.Datasource.from_pandas(frame.drop(columns="body")), value_column="body")
 
 
 def test_two_kernels_that_ask_at_once_start_one_job(base, labelled, tiny_bert, home, tmp_path):
@@ -147,6 +186,7 @@ def test_two_kernels_that_ask_at_once_start_one_job(base, labelled, tiny_bert, h
         ({"hyperparams": {"learning_rate": (1e-5, 1e-3)}}, NotYetError, "sweep"),
         ({"if_exists": "replace"}, PlanError, "open"),
         ({"executor": "proces"}, PlanError, "process"),
+        ({"data": [("one", "prediction"), ("two", "contrastive")]}, NotYetError, "one after the other"),
         ({"label_column": "lable"}, ColumnError, "label"),
     ],
 )

@@ -167,9 +167,7 @@ def test_evaluation_data_of_another_kind_is_refused(base, labeled, pairs):
         resolve(base, labeled(), name="toy", eval_datasource=pairs())
 
 
-def test_several_objectives_say_not_yet_and_a_frame_says_how(base, labeled):
-    with pytest.raises(NotYetError, match="objectives"):
-        resolve(base, [(labeled(), "contrastive")], name="toy")
+def test_a_frame_that_is_no_datasource_is_told_how_to_become_one(base, labeled):
     with pytest.raises(DataError, match="from_pandas"):
         resolve(base, labeled().to_pandas(), name="toy")
 
