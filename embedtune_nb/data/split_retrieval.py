@@ -19,11 +19,13 @@ def split_retrieval(
 ) -> Parts:
     """Split pairs or retrieval data; see :func:`embedtune_nb.data.split.split`."""
     frames = as_retrieval(data)
+    pool = frames["corpus"]
     removed: list[dict[str, object]] = []
     reasons: list[str] = []
     evaluation = None
     if eval_datasource is not None:
         evaluation = as_retrieval(eval_datasource)
+        frames, pool = _pooled(evaluation["corpus"], frames)
         known = {normalized(text) for text in evaluation["queries"]["text"]}
         leaked = frames["queries"]["text"].map(normalized).isin(known)
         if leaked.any():
@@ -46,14 +48,11 @@ def split_retrieval(
         parts, how = np.full(len(frames["queries"]), TRAIN), "nothing held out of the data"
 
     queries = frames["queries"]
-    pool = frames["corpus"] if evaluation is None else _pooled(evaluation["corpus"], frames["corpus"])
-    held_out = queries[parts != TRAIN]
     verdict = _of_queries(frames, queries[parts == VERDICT]) if evaluation is None else evaluation
     chosen = _of_queries(frames, queries[parts == SELECTION])
-    if evaluation is not None:
-        chosen["qrels"] = _renamed(chosen["qrels"], frames["corpus"], pool)
+    answers = {*verdict["qrels"]["corpus_id"], *chosen["qrels"]["corpus_id"]}
     return Parts(
-        train=_train(data, frames, queries[parts == TRAIN], held_out),
+        train=_train(data, frames, queries[parts == TRAIN], answers),
         selection=_held_out(data, {**chosen, "corpus": pool}, "selection") if selection else None,
         verdict=_held_out(eval_datasource or data, {**verdict, "corpus": pool}, "verdict"),
         how=how,
@@ -154,7 +153,7 @@ def _of_queries(frames: dict[str, pd.DataFrame], queries: pd.DataFrame) -> dict[
 
 
 def _train(
-    data: Datasource, frames: dict[str, pd.DataFrame], queries: pd.DataFrame, held_out: pd.DataFrame
+    data: Datasource, frames: dict[str, pd.DataFrame], queries: pd.DataFrame, answers: set[str]
 ) -> Datasource:
     name = f"{data.name} (train)"
     if data.kind == PAIRS:
@@ -165,7 +164,7 @@ def _train(
         )
     kept = _of_queries(frames, queries)
     # A document that only held-out queries ask for must not even serve as a negative.
-    reserved = set(_of_queries(frames, held_out)["qrels"]["corpus_id"]) - set(kept["qrels"]["corpus_id"])
+    reserved = answers - set(kept["qrels"]["corpus_id"])
     corpus = frames["corpus"]
     kept["corpus"] = corpus[~corpus["id"].isin(reserved)].reset_index(drop=True)
     return Datasource(RETRIEVAL, kept, name=name, kind_reason=data.kind_reason, roles=data.roles)
@@ -182,15 +181,26 @@ def _documents(frames: dict[str, pd.DataFrame]) -> pd.Series:
     return corpus["text"][corpus["id"].isin(set(frames["qrels"]["corpus_id"]))]
 
 
-def _pooled(first: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
-    extra = more[~more["text"].isin(set(first["text"]))].copy()
-    while set(extra["id"]) & set(first["id"]):
-        extra["id"] = "data:" + extra["id"]
-    return pd.concat([first, extra], ignore_index=True)
+def _pooled(
+    first: pd.DataFrame, frames: dict[str, pd.DataFrame]
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """Join the corpus of *frames* to *first*; return *frames* under the ids of the pool, and the pool.
 
-
-def _renamed(qrels: pd.DataFrame, corpus: pd.DataFrame, pool: pd.DataFrame) -> pd.DataFrame:
-    text_of = corpus.set_index("id")["text"]
-    id_of = pool.drop_duplicates("text").set_index("text")["id"]
-    renamed = qrels.assign(corpus_id=qrels["corpus_id"].map(text_of).map(id_of))
-    return renamed.drop_duplicates(["query_id", "corpus_id"]).reset_index(drop=True)
+    A document with a text of *first* becomes that one. Any other keeps its id, or gets a new one where
+    *first* has an id like it.
+    """
+    corpus = frames["corpus"]
+    known = corpus["text"].isin(set(first["text"]))
+    id_of = first.drop_duplicates("text").set_index("text")["id"]
+    own = corpus["id"][~known]
+    while set(own) & set(first["id"]):
+        own = "data:" + own
+    ids = pd.concat([corpus["text"][known].map(id_of), own]).reindex(corpus.index)
+    renamed = corpus.assign(id=ids)
+    pool = pd.concat([first, renamed[~known]], ignore_index=True)
+    new_id = dict(zip(corpus["id"], ids, strict=True))
+    qrels = frames["qrels"].assign(corpus_id=frames["qrels"]["corpus_id"].map(new_id))
+    # two documents with one text may have become one: the better judgement holds
+    qrels = qrels.groupby(["query_id", "corpus_id"], sort=False, as_index=False)["relevance"].max()
+    renamed = renamed.drop_duplicates("id").reset_index(drop=True)
+    return {**frames, "corpus": renamed, "qrels": qrels}, pool
