@@ -11,9 +11,9 @@ from embedtune_nb.encoder.rows import Encode, Features, row_keys
 
 
 def chunk_size(device: torch.device) -> Choice:
-    """Return how many texts share a chunk on *device* at least; ``None`` keeps the batch whole."""
+    """Return how many texts of usual length share a chunk on *device*; ``None`` keeps the batch whole."""
     if device.type == "cpu":
-        reason = f"at least 8 texts of like length a chunk, more while they fit {_TOKENS} tokens: "
+        reason = f"8 texts of like length a chunk, more below {_TOKENS} tokens, fewer above {_MOST_TOKENS}: "
         return Choice(8, reason + "enough to keep a CPU busy, with little padding")
     return Choice(None, f"small chunks would leave the {device.type} device idle, so batches stay whole")
 
@@ -22,6 +22,9 @@ def chunk_size(device: torch.device) -> Choice:
 #: adds to the gradient of every weight once more. On MiniLM and two columns of 64 short questions,
 #: 512 took 0.91 (float32) and 0.85 (bfloat16) of the time of fixed chunks of 8; 256 the same, 1,024 more.
 _TOKENS = 512
+#: Padded tokens above which a chunk holds fewer texts than it should, down to one: a model that reads
+#: texts of 8,192 tokens would run out of memory on eight of them. Up to 512 tokens a text, nothing changes.
+_MOST_TOKENS = 8 * 512
 
 
 class SortedChunks:
@@ -33,15 +36,25 @@ class SortedChunks:
     Parameters
     ----------
     size
-        Texts per chunk at least (the last one may hold fewer).
+        Texts per chunk at least. The last one may hold fewer, and so do chunks of long texts.
     padding_side
         Where the tokenizer pads, ``"right"`` or ``"left"``.
     tokens
         A chunk takes more texts while they fit this many tokens, padding included.
+    most_tokens
+        A chunk of more than one text never has more tokens than this, padding included.
     """
 
-    def __init__(self, size: int, padding_side: str = "right", *, tokens: int = _TOKENS) -> None:
-        self.size, self.padding_side, self.tokens = size, padding_side, tokens
+    def __init__(
+        self,
+        size: int,
+        padding_side: str = "right",
+        *,
+        tokens: int = _TOKENS,
+        most_tokens: int = _MOST_TOKENS,
+    ) -> None:
+        self.size, self.padding_side = size, padding_side
+        self.tokens, self.most_tokens = tokens, most_tokens
 
     def run(self, columns: list[Features], encode: Encode) -> list[Tensor]:
         """Encode the texts of all *columns* together; see :class:`~embedtune_nb.encoder.rows.RowLayout`."""
@@ -71,6 +84,8 @@ class SortedChunks:
             end = min(start + self.size, len(lengths))
             while end < len(lengths) and (end + 1 - start) * lengths[end] <= self.tokens:
                 end += 1
+            while end - start > 1 and (end - start) * lengths[end - 1] > self.most_tokens:
+                end -= 1
             sizes.append(end - start)
             start = end
         return sizes
