@@ -47,17 +47,36 @@ class Workload:
         Mean tokens of a text, after cutting.
     eval_texts
         Texts embedded without gradients, over all evaluations, in units of a mean training text.
+    eval_mean_tokens
+        Mean tokens of such a text, cut only where the model's own limit is: evaluations read further
+        than training. Same as *mean_tokens* when ``None``.
     """
 
     steps: int
     texts_per_step: int
     mean_tokens: float
     eval_texts: float
+    eval_mean_tokens: float | None = None
+
+    @property
+    def train_tokens(self) -> float:
+        """Tokens embedded with gradients."""
+        return self.steps * self.texts_per_step * self.mean_tokens
+
+    @property
+    def eval_length(self) -> float:
+        """Mean tokens of an evaluated text."""
+        return self.mean_tokens if self.eval_mean_tokens is None else self.eval_mean_tokens
+
+    @property
+    def eval_tokens(self) -> float:
+        """Tokens embedded without gradients."""
+        return self.eval_texts * self.eval_length
 
     @property
     def eval_share(self) -> float:
-        """Return about what share of the computing goes into evaluation (a training text costs three)."""
-        return self.eval_texts / (3 * self.steps * self.texts_per_step + self.eval_texts)
+        """Return about what share of the computing goes into evaluation (a training token costs three)."""
+        return self.eval_tokens / (3 * self.train_tokens + self.eval_tokens)
 
 
 def estimate(base: BaseSpec, work: Workload, machine: Machine) -> dict[str, Any]:
@@ -72,14 +91,14 @@ def estimate(base: BaseSpec, work: Workload, machine: Machine) -> dict[str, Any]
             "peak_memory_bytes": None,
             "reason": f"The size of {base.id} is known after the download; the worker measures.",
         }
-    train_tokens = work.steps * work.texts_per_step * work.mean_tokens
-    eval_tokens = work.eval_texts * work.mean_tokens
+    train_tokens, eval_tokens = work.train_tokens, work.eval_tokens
     multiplied = max(base.parameters - _looked_up(base), 0)
     # A transformer layer has about 12 x dimension^2 weights.
     layers = multiplied / (12 * base.dimension**2)
     # 2 operations a weight and token forward, twice that backward; attention adds 4 x length x dimension.
-    forward = 2 * multiplied + 4 * layers * base.dimension * work.mean_tokens
-    operations = forward * (3 * train_tokens + eval_tokens)
+    attention = 4 * layers * base.dimension
+    operations = 3 * train_tokens * (2 * multiplied + attention * work.mean_tokens)
+    operations += eval_tokens * (2 * multiplied + attention * work.eval_length)
     fastest = machine.flops * _SHARE_FAST * (_BF16_GAIN if machine.bf16 else 1.0)
     slowest = machine.flops * _SHARE_SLOW
     updates, tokens = work.steps * base.parameters, train_tokens + eval_tokens

@@ -101,7 +101,7 @@ def resolve(
     seed_source = "default" if seed == SEED else "user"
     choices.settings["seed"] = Setting(int(seed), seed_source, "of split, shuffling, new weights and verdict")
 
-    work, machine = _workload(choices, parts, texts), this_machine()
+    work, machine = _workload(choices, base, parts, texts), this_machine()
     expected = estimate(base, work, machine)
     plan = Plan(
         name=name,
@@ -190,7 +190,7 @@ def _describe(
     }
 
 
-def _workload(choices: Choices, parts: Split, texts: TrainingTexts) -> Workload:
+def _workload(choices: Choices, base: BaseSpec, parts: Split, texts: TrainingTexts) -> Workload:
     mean_characters = max(texts.characters / (texts.rows * texts.texts_per_row), 1.0)
     # The verdict is taken before and after; labels are searched among the training texts.
     passes = 2 * _characters(parts.verdict)
@@ -206,6 +206,8 @@ def _workload(choices: Choices, parts: Split, texts: TrainingTexts) -> Workload:
         texts_per_step=choices["batch_size"] * texts.texts_per_row,
         mean_tokens=texts.mean_tokens(choices["max_seq_length"]),
         eval_texts=passes / mean_characters,
+        # evaluations keep the model's own limit
+        eval_mean_tokens=texts.mean_tokens(base.max_length),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from embedtune_nb.catalogue import BaseSpec, tokenizer_file
@@ -92,7 +92,16 @@ def choose_length(choices: Choices, base: BaseSpec, profile: LengthProfile) -> f
         source: SettingSource = "user" if "max_seq_length" in choices.given else "inferred"
         reason = f"{wanted} {_percentile_reason(wanted, profile)}"
         choices.settings["max_seq_length"] = Setting(max(length, _LEAST_LENGTH), source, reason)
+    if choices["max_seq_length"] < limit:
+        setting = choices.settings["max_seq_length"]
+        reason = f"{setting.reason}; limits training only: {_own_limit(base)}"
+        choices.settings["max_seq_length"] = replace(setting, reason=reason)
     return profile.truncated_share(choices["max_seq_length"])
+
+
+def _own_limit(base: BaseSpec) -> str:
+    own = f"its own limit of {base.max_length:,} tokens" if base.max_length else "its own limit"
+    return f"for evaluations and when published the model keeps {own}"
 
 
 def _percentile_reason(mark: str, profile: LengthProfile) -> str:
