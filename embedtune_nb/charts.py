@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 BEFORE, AFTER = "#E69F00", "#0072B2"
-BETTER, WORSE, UNDECIDED = "#009E73", "#D55E00", "#808080"
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 INK, GRID = "#7a7f85", "#8a8f9540"
 # Okabe-Ito without black and yellow, which vanish on a dark or a white page; then further even hues.
@@ -84,39 +83,6 @@ def smooth(values: np.ndarray, weight: float) -> np.ndarray:
             mass = weight * mass + (1 - weight)
             smoothed[index] = mean / mass
     return smoothed
-
-
-def verdict_interval(frame: pd.DataFrame, *, width: int = 360, row_height: int = 28) -> alt.LayerChart:
-    """Draw differences with their intervals around zero, one row a metric.
-
-    Parameters
-    ----------
-    frame
-        Columns `metric`, `difference`, `low`, `high`.
-    width, row_height
-        In pixels.
-    """
-    frame = frame.assign(
-        answer=np.select(
-            [frame["low"] > 0, frame["high"] < 0], ["better", "worse"], default="no difference shown"
-        )
-    )
-    colour = alt.Color(
-        "answer:N",
-        scale=alt.Scale(domain=["better", "worse", "no difference shown"], range=[BETTER, WORSE, UNDECIDED]),
-        legend=None,
-    )
-    rows = alt.Y("metric:N", title=None, sort=None, axis=alt.Axis(domain=False, ticks=False))
-    chart = alt.Chart(frame)
-    bars = chart.mark_bar(height=8, cornerRadius=4, opacity=0.55).encode(
-        x=alt.X("low:Q", title="difference, 95 % interval", axis=alt.Axis(tickCount=5)),
-        x2="high:Q",
-        y=rows,
-        color=colour,
-    )
-    dots = chart.mark_point(filled=True, size=70, opacity=1).encode(x="difference:Q", y=rows, color=colour)
-    zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=INK).encode(x="zero:Q")
-    return finish((bars + zero + dots).properties(width=width, height=alt.Step(row_height)))
 
 
 def before_after(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from embedtune_nb.errors import DataError
+from embedtune_nb.evaluation.figures import figures
 from embedtune_nb.evaluation.metrics import display_name
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.verdict_html import verdict_html
@@ -71,13 +72,11 @@ class Verdict:
         return f"{self}. {self.explanation}" if self.explanation else str(self)
 
     def __str__(self) -> str:
-        # three decimals, as everywhere; four where the interval is narrower than 0.001
-        half = (self.high - self.low) / 2
-        digits = min(max(-math.floor(math.log10(half)), 3), 4) if half > 0 else 3
+        shown = figures(vars(self))
         return (
-            f"{self.answer.capitalize()}: {display_name(self.metric)} {self.before:.{digits}f} -> "
-            f"{self.after:.{digits}f}, {self.difference:+.{digits}f} [{self.low:+.{digits}f}, "
-            f"{self.high:+.{digits}f}], {self.wins:,} wins, {self.losses:,} losses, {self.ties:,} ties"
+            f"{self.answer.capitalize()}: {shown['metric']} {shown['before']} -> {shown['after']}, "
+            f"{shown['difference']} {shown['interval']}, "
+            f"{self.wins:,} wins, {self.losses:,} losses, {self.ties:,} ties"
         )
 
     __repr__ = __str__

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from embedtune_nb.evaluation.metrics import display_name
+from embedtune_nb.evaluation.figures import figures
 
 if TYPE_CHECKING:
     from embedtune_nb.evaluation.verdict import Verdict
@@ -18,19 +18,18 @@ _WIDTH, _HEIGHT, _PADDING = 160, 24, 8
 def verdict_html(verdict: Verdict) -> str:
     """Return a self-contained fragment: answer as a word, figures, interval, other metrics."""
     colour = _COLOURS.get(verdict.answer, _GREY)
-    word, _, figures = str(verdict).partition(": ")
+    word, _, line = str(verdict).partition(": ")
     explanation = f"<div>{html.escape(verdict.explanation)}</div>" if verdict.explanation else ""
     others = " · ".join(
-        f"{html.escape(display_name(row['metric']))} {row['before']:.3f} → {row['after']:.3f} "
-        f"[{row['low']:+.3f}, {row['high']:+.3f}]"
-        for row in verdict.others
+        f"{html.escape(other['metric'])} {other['before']} → {other['after']} {other['interval']}"
+        for other in map(figures, verdict.others)
     )
     return (
         '<div style="font-family:var(--jp-ui-font-family,sans-serif);font-size:13px;line-height:1.6">'
         '<div style="display:flex;flex-wrap:wrap;align-items:center;gap:4px 12px;'
         'font-variant-numeric:tabular-nums">'
         f'<b style="border-left:4px solid {colour};padding-left:8px">{html.escape(word)}</b>'
-        f"<span>{html.escape(figures)}</span>{_interval_svg(verdict, colour)}</div>"
+        f"<span>{html.escape(line)}</span>{_interval_svg(verdict, colour)}</div>"
         f'<div style="font-size:11px;color:{_GREY}">{explanation}'
         f"{verdict.queries:,} held-out queries, {verdict.confidence:.0%} interval"
         + (f" · {others}" if others else "")
@@ -45,8 +44,8 @@ def _interval_svg(verdict: Verdict, colour: str) -> str:
         return round(_WIDTH / 2 + value / reach * (_WIDTH / 2 - _PADDING), 1)
 
     middle = _HEIGHT / 2
-    low, high = f"{verdict.low:+.3f}", f"{verdict.high:+.3f}"
-    label = f"{verdict.difference:+.3f}, {verdict.confidence:.0%} interval {low} to {high}"
+    shown = figures(vars(verdict))
+    label = f"{shown['difference']}, {verdict.confidence:.0%} interval {shown['low']} to {shown['high']}"
     return (
         f'<svg role="img" aria-label="{label}" width="{_WIDTH}" height="{_HEIGHT}"><title>{label}</title>'
         f'<line x1="{_PADDING}" x2="{_WIDTH - _PADDING}" y1="{middle}" y2="{middle}" '

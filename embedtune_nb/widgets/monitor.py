@@ -64,11 +64,13 @@ class TrainingMonitor(Widget, stem="monitor"):
 
     def to_frame(self) -> pd.DataFrame:
         """Return every value so far, one row each: `metric`, `step`, `epoch`, `seconds`, `value`."""
-        return series_frame(self._feed.snapshot)
+        with self._feed.lock:
+            return series_frame(self._feed.snapshot)
 
     def chart(self) -> alt.Chart:
         """Return the two curves, training loss and evaluation metric, as an Altair chart."""
-        return static_twin.chart_of(self._feed.snapshot)
+        with self._feed.lock:
+            return static_twin.chart_of(self._feed.snapshot)
 
     def close(self) -> None:
         """End the background thread and remove the widget from the page. The job itself goes on."""
@@ -79,7 +81,8 @@ class TrainingMonitor(Widget, stem="monitor"):
         super().close()
 
     def fallback_html(self) -> str:
-        return static_twin.text_html(self._feed.snapshot)
+        with self._feed.lock:
+            return static_twin.text_html(self._feed.snapshot)
 
     def read_log(self) -> str:
         """Return the end of the job's log, for the Log fold-out."""
@@ -92,4 +95,5 @@ class TrainingMonitor(Widget, stem="monitor"):
             self._publisher.complain(f"Stop did not work: {error}")
 
     def __repr__(self) -> str:
-        return f"TrainingMonitor({static_twin.top_line(self._feed.snapshot)})"
+        with self._feed.lock:
+            return f"TrainingMonitor({static_twin.top_line(self._feed.snapshot)})"

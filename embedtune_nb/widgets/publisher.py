@@ -34,7 +34,8 @@ class Publisher:
 
     def __init__(self, feed: Any, monitor: TrainingMonitor) -> None:
         self._feed, self._monitor = feed, monitor
-        self._sent: dict[str, int] = {}
+        # how many points of a series were sent, and step and time of the last of them
+        self._sent: dict[str, tuple[int, tuple[float, float]]] = {}
         self._snapshot_wanted, self._log_wanted = threading.Event(), threading.Event()
         self._wake, self._closed = threading.Event(), threading.Event()
         self._complaint = ""
@@ -125,16 +126,27 @@ class Publisher:
             self._monitor.error, self._complaint = self._complaint, ""
 
     def _send_new_points(self, kind: str = "append") -> None:
+        if self._rewritten():
+            self._sent.clear()
+            kind = "snapshot"
         parts, buffers = [], []
         for name, series in self._feed.snapshot.series.items():
-            start, end = self._sent.get(name, 0), len(series.value)
+            start, end = self._sent[name][0] if name in self._sent else 0, len(series.value)
             if end > start:
                 columns = (series.step, series.epoch, series.wall, series.value)
                 parts.append({"series": name, "start": start, "n": end - start})
                 buffers.append(b"".join(array("f", column[start:end]).tobytes() for column in columns))
-                self._sent[name] = end
+                self._sent[name] = end, (series.step[-1], series.wall[-1])
         if parts or kind == "snapshot":
             self._monitor.send({"type": kind, "parts": parts}, buffers=buffers)
+
+    def _rewritten(self) -> bool:
+        """Whether points that were sent are no more: a resumed run repeats steps after its checkpoint."""
+        for name, (count, last) in self._sent.items():
+            series = self._feed.snapshot.series[name]
+            if len(series.step) < count or (series.step[count - 1], series.wall[count - 1]) != last:
+                return True
+        return False
 
     def _write_summary(self, final: bool) -> None:
         snapshot = self._feed.snapshot

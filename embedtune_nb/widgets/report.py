@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from embedtune_nb.errors import StoreError
 from embedtune_nb.latebound import late
 from embedtune_nb.widgets import static_twin
 from embedtune_nb.widgets.map_page import HtmlParts, page
@@ -38,12 +40,13 @@ def save_report(model: Any, path: str | Path, *, with_map: bool = True) -> Path:
     Path
         The absolute path of the file.
     """
+    target = _writable(path)
     feed = model.job.feed()
     feed.poll()
     parts = late("map_of_model")(model).html_parts() if with_map else HtmlParts("", "")
     sections = [
         _section("Verdict", model.verdict._repr_html_()),
-        _section("Curves", static_twin.picture_html(feed.snapshot)),
+        _section("Training", static_twin.curves_html(feed.snapshot) + static_twin.run_html(feed.snapshot)),
     ]
     if with_map:
         sections.append(_section("The same texts before and after", parts.body))
@@ -52,8 +55,20 @@ def save_report(model: Any, path: str | Path, *, with_map: bool = True) -> Path:
         _section("Code that does this", f"<pre><code>{escape(model.recipe.code)}</code></pre>"),
     ]
     body = f'<main class="etn-report">{"".join(sections)}</main>'
-    target = Path(path).absolute()
     target.write_text(page(HtmlParts(_STYLE + parts.head, body), model.name), encoding="utf-8")
+    return target
+
+
+def _writable(path: str | Path) -> Path:
+    """Return *path* absolute, or refuse it before a map is computed for nothing."""
+    target = Path(path).expanduser().absolute()
+    if target.is_dir() or not target.parent.is_dir() or not os.access(target.parent, os.W_OK):
+        what = "is a folder" if target.is_dir() else "lies in a folder that is not there or not writable"
+        raise StoreError(
+            f"{target} {what}.",
+            expected="the path of a file to write",
+            fix='name one, such as "report.html".',
+        )
     return target
 
 

@@ -6,6 +6,9 @@ import base64
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from embedtune_nb.evaluation.figures import figures
+from embedtune_nb.evaluation.metrics import display_name
+from embedtune_nb.evaluation.verdict import Verdict
 from embedtune_nb.jobs.feed import FINAL_STATES
 from embedtune_nb.widgets.summary import finite, live_metric, recipe_of, series_frame
 
@@ -22,13 +25,12 @@ _STATE_SIGNS = {
     "failed": "✗",
     "lost": "?",
 }
-_ANSWERS = {"better": ("▲", "Better"), "worse": ("▼", "Worse")}
 
 
 def top_line(snapshot: Any) -> str:
     """Return one line: the verdict of a finished job, the reason of a failed one, else how far it is."""
     if snapshot.verdict:
-        return f"{snapshot.name}: {verdict_line(snapshot.verdict)}"
+        return f"{snapshot.name}: {Verdict.from_dict(snapshot.verdict).text}"
     line = f"{snapshot.name}: {snapshot.state}"
     if snapshot.reason:
         line += f" ({first_line(snapshot.reason)})"
@@ -37,24 +39,6 @@ def top_line(snapshot: Any) -> str:
     if snapshot.eta_seconds is not None and snapshot.state not in FINAL_STATES:
         line += f", ETA {clock(snapshot.eta_seconds)}"
     return line
-
-
-def verdict_line(verdict: dict[str, Any]) -> str:
-    """Return the verdict as the widget words it."""
-    _, word = _ANSWERS.get(verdict["answer"], ("", "No difference shown"))
-    return (
-        f"{word}: {metric_title(verdict['metric'])} {verdict['before']:.3f} -> {verdict['after']:.3f}, "
-        f"{verdict['difference']:+.3f} [{verdict['low']:+.3f}, {verdict['high']:+.3f}], "
-        f"{verdict['wins']} wins, {verdict['losses']} losses, {verdict['ties']} ties"
-    )
-
-
-def metric_title(name: str) -> str:
-    """Write a metric's name for people: `eval/ndcg@10` -> NDCG@10, `accuracy` -> Accuracy."""
-    bare = name.rsplit("/", 1)[-1]
-    if bare.split("@")[0] in {"ndcg", "mrr", "map"}:
-        return bare.upper()
-    return bare.replace("_", " ").capitalize()
 
 
 def clock(seconds: float) -> str:
@@ -88,7 +72,12 @@ def text_html(snapshot: Any) -> str:
 
 
 def picture_html(snapshot: Any) -> str:
-    """Return top line, the curves as one SVG, and the table.
+    """Return top line, the curves, and the table."""
+    return _page(snapshot, picture=curves_html(snapshot))
+
+
+def curves_html(snapshot: Any) -> str:
+    """Return the curves as one SVG, or nothing where there are no points.
 
     The SVG travels as an image: pages that strip inline SVG still show it, and its colours are
     chosen to read on white and on black.
@@ -96,29 +85,47 @@ def picture_html(snapshot: Any) -> str:
     from embedtune_nb import charts
 
     if not any(len(series.step) for series in snapshot.series.values()):
-        return text_html(snapshot)
+        return ""
     encoded = base64.b64encode(charts.svg(chart_of(snapshot)).encode()).decode()
-    label = escape(f"Training loss and {metric_title(live_metric(snapshot))} of {snapshot.name}", quote=True)
-    image = (
-        f'<img src="data:image/svg+xml;base64,{encoded}" alt="{label}" style="max-width:100%;height:auto">'
-    )
-    return _page(snapshot, picture=image)
+    label = escape(f"Training loss and {title(live_metric(snapshot))} of {snapshot.name}", quote=True)
+    return f'<img src="data:image/svg+xml;base64,{encoded}" alt="{label}" style="max-width:100%;height:auto">'
+
+
+def run_html(snapshot: Any) -> str:
+    """Return a table of how the run went: plan, steps, time, notices."""
+    return _table(_run_facts(snapshot))
+
+
+def title(series: str) -> str:
+    """Return the name of a series for people: ``"eval/ndcg@10"`` becomes ``"NDCG@10"``."""
+    return display_name(series.rsplit("/", 1)[-1])
 
 
 def _page(snapshot: Any, picture: str) -> str:
     sign = _STATE_SIGNS.get(snapshot.state, "?")
-    head = f"<p><strong>{sign} {escape(top_line(snapshot))}</strong></p>"
+    line, explanation = top_line(snapshot), ""
+    if snapshot.verdict:
+        verdict = Verdict.from_dict(snapshot.verdict)
+        line, explanation = f"{snapshot.name}: {verdict}", verdict.explanation
+    head = f"<p><strong>{sign} {escape(line)}</strong></p>"
+    head += f"<p>{escape(explanation)}</p>" if explanation else ""
     levers = "".join(f"<li>{escape(str(lever))}</li>" for lever in snapshot.levers or [])
     advice = f"<ul>{levers}</ul>" if levers else ""
+    table = _table([*_values(snapshot), *_run_facts(snapshot)])
+    return f'<div class="etn-static">{head}{advice}{picture}{table}</div>'
+
+
+def _table(facts: list[tuple[str, str]]) -> str:
     rows = "".join(
         f'<tr><th style="text-align:left;font-weight:normal">{escape(name)}</th>'
         f'<td style="text-align:left">{escape(value)}</td></tr>'
-        for name, value in _facts(snapshot)
+        for name, value in facts
+        if value
     )
-    return f'<div class="etn-static">{head}{advice}{picture}<table style="color:inherit">{rows}</table></div>'
+    return f'<table style="color:inherit">{rows}</table>'
 
 
-def _facts(snapshot: Any) -> list[tuple[str, str]]:
+def _run_facts(snapshot: Any) -> list[tuple[str, str]]:
     facts = [("plan", " · ".join(recipe_of(snapshot)["line"]))]
     if snapshot.steps_total:
         facts.append(("steps", f"{snapshot.steps_completed} of {snapshot.steps_total}"))
@@ -126,19 +133,16 @@ def _facts(snapshot: Any) -> list[tuple[str, str]]:
         facts.append(("time", clock(snapshot.elapsed)))
     if snapshot.texts_per_second:
         facts.append(("texts/s", f"{snapshot.texts_per_second:.0f}"))
+    return facts + [("notice", notice["text"]) for notice in snapshot.notices or []]
+
+
+def _values(snapshot: Any) -> list[tuple[str, str]]:
     if snapshot.verdict:
-        facts += [
-            (metric_title(other["metric"]), _comparison(other))
-            for other in [snapshot.verdict, *snapshot.verdict.get("others", [])]
+        rows = [snapshot.verdict, *snapshot.verdict.get("others", [])]
+        return [
+            (row["metric"], f"{row['before']} → {row['after']}  {row['difference']} {row['interval']}")
+            for row in map(figures, rows)
         ]
-    elif snapshot.best:
-        facts.append((f"best {metric_title(snapshot.best['name'])}", f"{snapshot.best['value']:.3f}"))
-    facts += [("notice", notice["text"]) for notice in snapshot.notices or []]
-    return [(name, value) for name, value in facts if value]
-
-
-def _comparison(other: dict[str, Any]) -> str:
-    return (
-        f"{other['before']:.3f} → {other['after']:.3f}  {other['difference']:+.3f} "
-        f"[{other['low']:+.3f}, {other['high']:+.3f}]"
-    )
+    if snapshot.best:
+        return [(f"best {title(snapshot.best['name'])}", f"{snapshot.best['value']:.3f}")]
+    return []

@@ -186,17 +186,15 @@ class Studio(ipywidgets.VBox):
         """Find out what stands under the name, if name, plan or job are others than before."""
         state = self.state
         if state.name_problem is not None:
-            state.standing, self._standing_for = Standing(), None
+            state.stands(Standing())
+            self._standing_for = None
             return
         about = (state.name, state.plan and state.plan.recipe_fingerprint, state.job and state.job.state)
         if about == self._standing_for:
             return
         self._standing_for = about
         name, plan = state.name, state.plan
-        self._desk.ask("standing", lambda: standing_of(name, plan), self._stands, self._no_plan)
-
-    def _stands(self, standing: Standing) -> None:
-        self.state.standing = standing
+        self._desk.ask("standing", lambda: standing_of(name, plan), state.stands, state.stands_unknown)
 
     def _train(self) -> None:
         state = self.state

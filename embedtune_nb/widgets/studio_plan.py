@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets
 
 from embedtune_nb.errors import EmbedtuneError
+from embedtune_nb.jobs.feed import ALIVE_STATES
 from embedtune_nb.jobs.job import Job, latest_job
 from embedtune_nb.models.pretrained import PretrainedEmbeddingModel
 from embedtune_nb.models.record import find_record
@@ -15,9 +16,6 @@ from embedtune_nb.plan.plan import Plan
 from embedtune_nb.widgets.studio_parts import complaint, heading, say, small
 from embedtune_nb.widgets.studio_state import Standing
 from embedtune_nb.widgets.studio_view import Desk, StepView, labelled, show_html, styled
-
-_SAME = "This model was trained before, in the same way: it is opened, nothing new was started."
-_ALIVE = ("queued", "running", "stopping", "unknown")
 
 
 class PlanStep(StepView):
@@ -50,7 +48,7 @@ class PlanStep(StepView):
         missing = state.missing
         with self.filling():
             self._name.value = state.name
-            show_html(self._name_problem, complaint(state.name_problem))
+            show_html(self._name_problem, complaint(state.name_problem or state.standing_problem))
             self._train.description = state.standing.button
             self._train.disabled = bool(missing)
             self._train.tooltip = missing or "Start the job; it goes on even if this notebook is closed"
@@ -74,12 +72,15 @@ def standing_of(name: str, plan: Plan | None) -> Standing:
         differs = _differences(record.plan, plan)
         return Standing(
             "Open this model",
-            f"A model {record.name!r} was trained {record.created[:16].replace('T', ' ')} UTC{differs}. "
+            f"A model {record.name!r} was trained {record.when} UTC{differs}. "
             "It will be opened, not trained again; for a new training enter another name.",
         )
     if job is None:
         return Standing()
-    if job.status in _ALIVE:
+    status = job.status
+    if status == "done":  # its model was dropped since, so the name is free
+        return Standing()
+    if status in ALIVE_STATES:
         differs = _differences(job.plan, plan)
         return Standing(
             "Attach to the running job",
@@ -87,10 +88,10 @@ def standing_of(name: str, plan: Plan | None) -> Standing:
         )
     if _differences(job.plan, plan):
         return Standing(
-            remark=f"A job of this name was {job.status}; it had other data or settings, so it cannot be "
+            remark=f"A job of this name was {status}; it had other data or settings, so it cannot be "
             "carried on: enter another name."
         )
-    return Standing("Carry on", f"A job of this name was {job.status}; it goes on from its last checkpoint.")
+    return Standing("Carry on", f"A job of this name was {status}; it goes on from its last checkpoint.")
 
 
 def start_job(
@@ -102,10 +103,7 @@ def start_job(
         job = PretrainedEmbeddingModel(base_name).finetune(
             name, data, loss=loss, hyperparams=hyperparams, if_exists="open", background=True
         )
-    notes = dict.fromkeys(str(warning.message) for warning in told)
-    if not notes and job.status == "done":
-        return job, (_SAME,)
-    return job, tuple(notes)
+    return job, tuple(dict.fromkeys(str(warning.message) for warning in told))
 
 
 def _differences(theirs: dict[str, Any], plan: Plan | None) -> str:

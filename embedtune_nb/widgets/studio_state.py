@@ -76,6 +76,7 @@ class StudioState:
     planning: bool = False
     plan_problem: Exception | None = None
     standing: Standing = field(default_factory=Standing)
+    standing_problem: Exception | None = None
     starting: bool = False
     start_problem: Exception | None = None
     job: JobLine | None = None
@@ -138,7 +139,7 @@ class StudioState:
     def rename(self, name: str) -> None:
         """Take a name for the model; empty brings the suggestion back. A plan outlives its name."""
         self.own_name = name.strip() or None
-        self.start_problem = None
+        self.start_problem = self.standing_problem = None
         if self.plan is not None and self.name_problem is None:
             self.planned(self.plan)
 
@@ -227,6 +228,14 @@ class StudioState:
             self.base_problem = problem
         else:
             self.plan_problem = problem
+
+    def stands(self, standing: Standing) -> None:
+        """Take what was found under the name."""
+        self.standing, self.standing_problem = standing, None
+
+    def stands_unknown(self, problem: Exception) -> None:
+        """Remember why nobody can tell what stands under the name; the plan does not rest on it."""
+        self.standing, self.standing_problem = Standing(), problem
 
     def started(self, job: JobLine, notes: tuple[str, ...] = ()) -> None:
         """Take the job that Train started or attached to, and show it."""

@@ -52,10 +52,9 @@ def _model(state: StudioState) -> Line:
 
 
 def _plan(state: StudioState) -> Line:
-    if state.name_problem is not None:
-        return "attention", first_sentence(state.name_problem)
-    if state.plan_problem is not None:
-        return "attention", first_sentence(state.plan_problem)
+    problem = state.name_problem or state.standing_problem or state.plan_problem
+    if problem is not None:
+        return "attention", first_sentence(problem)
     if state.plan is None:
         return ("busy", "being resolved") if state.planning else ("todo", "needs the steps above")
     (steps, _), (time, _) = plan_headline(state.plan)[:2]

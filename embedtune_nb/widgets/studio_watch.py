@@ -6,6 +6,7 @@ from typing import Any
 
 import ipywidgets
 
+from embedtune_nb.evaluation.figures import figures
 from embedtune_nb.jobs.job import Job
 from embedtune_nb.widgets.monitor import TrainingMonitor
 from embedtune_nb.widgets.studio_follow import Follower
@@ -108,4 +109,4 @@ class WatchStep(StepView):
 def _verdict_line(verdict: dict[str, Any] | None) -> str:
     if not verdict:
         return ""
-    return f"{verdict['answer'].capitalize()}: {verdict['difference']:+.3f}"
+    return f"{verdict['answer'].capitalize()}: {figures(verdict)['difference']}"

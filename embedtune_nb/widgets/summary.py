@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from embedtune_nb.evaluation.figures import figures
 from embedtune_nb.jobs.feed import FINAL_STATES
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_IMPORT = "import embedtune_nb as et"
 
 
 def finite(value: Any) -> float | None:
@@ -44,9 +48,27 @@ def summary_of(snapshot: Any) -> dict[str, Any]:
         "higher_is_better": bool(snapshot.higher_is_better),
         "base": {name: finite(value) for name, value in (snapshot.base or {}).items()},
         "best": best and {**best, "value": finite(best["value"])},
-        "verdict": snapshot.verdict,
+        "verdict": _with_figures(snapshot.verdict) if snapshot.verdict else None,
+        "python": _what_next(snapshot) if snapshot.state == "done" else [],
         "notices": [dict(notice) for notice in snapshot.notices or []],
     }
+
+
+def _with_figures(verdict: dict[str, Any]) -> dict[str, Any]:
+    others = [{**other, "shown": figures(other)} for other in verdict.get("others", [])]
+    return {**verdict, "shown": figures(verdict), "others": others}
+
+
+def _what_next(snapshot: Any) -> list[str]:
+    """Lines that work in any notebook: the one that shows the job need not have it in a variable."""
+    if snapshot.kind != "finetune":
+        return [f"{_IMPORT}; et.Job.open({json.dumps(snapshot.id)}).result()"]
+    return [
+        f"{_IMPORT}; model = et.FinetunedEmbeddingModel.open({json.dumps(snapshot.name)})",
+        "model.verdict",
+        "model.map()",
+        f"model.save_report({json.dumps(f'{snapshot.name}.html')})",
+    ]
 
 
 def recipe_of(snapshot: Any) -> dict[str, Any]:

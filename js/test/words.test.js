@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clock, metricTitle, number, signed } from "../src/monitor/format.js";
+import { clock, number } from "../src/monitor/format.js";
 import { phaseText, segments } from "../src/monitor/phases.js";
 import { smooth } from "../src/monitor/smoothing.js";
 
@@ -23,25 +23,42 @@ test("a NaN leaves a gap and does not poison what follows", () => {
 
 test("numbers keep the digits that matter", () => {
   assert.deepEqual([0.5213, 271.4, 12.34, 2e-5, 0, null, NaN].map(number), ["0.521", "271", "12.3", "2.00e-5", "0.000", "–", "–"]);
-  assert.deepEqual([0.076, -0.02].map(signed), ["+0.076", "−0.020"]);
 });
 
 test("seconds are read as a clock", () => {
   assert.deepEqual([48, 59.7, 3700].map(clock), ["0:48", "1:00", "1:01:40"]);
 });
 
-test("metrics have names for people", () => {
-  assert.deepEqual(["eval/ndcg@10", "recall@10", "accuracy", "f1_macro"].map(metricTitle), ["NDCG@10", "Recall@10", "Accuracy", "F1 macro"]);
-});
-
 const summary = (changes) => ({ kind: "finetune", state: "running", phase: "", phase_done: 0, phase_total: 0, steps: 0, steps_total: 0, ...changes });
 const done = (changes) => Object.fromEntries(segments(summary(changes)).map((part) => [part.name, part.done]));
 
-test("training keeps its progress while an evaluation interrupts it", () => {
-  const parts = done({ phase: "evaluating", phase_done: 1, phase_total: 4, steps: 75, steps_total: 150 });
+test("training counts its steps, whatever an evaluation within it counts", () => {
+  const parts = done({ phase: "training", phase_done: 1, phase_total: 4, steps: 75, steps_total: 150 });
+  assert.equal(parts["evaluating base"], 1);
   assert.equal(parts.training, 0.5);
+  assert.equal(parts.evaluating, 0);
+});
+
+test("a resumed run brings the steps that it has behind it", () => {
+  assert.equal(done({ phase: "evaluating base", steps: 75, steps_total: 150 }).training, 0.5);
+});
+
+test("training that ended early is over once the evaluation has begun", () => {
+  const parts = done({ phase: "evaluating", phase_done: 1, phase_total: 4, steps: 75, steps_total: 150 });
+  assert.equal(parts.training, 1);
   assert.equal(parts.evaluating, 0.25);
   assert.equal(parts.verdict, 0);
+});
+
+test("the check of what was saved is a part of publishing", () => {
+  const checking = summary({ phase: "checking", phase_done: 1, phase_total: 4, steps: 150, steps_total: 150 });
+  assert.equal(segments(checking).at(-1).name, "publishing");
+  assert.deepEqual(segments(checking).map((part) => part.done), [1, 1, 1, 1, 1, 0.25]);
+  assert.equal(phaseText(checking), "checking 25 %");
+});
+
+test("stopping promises no step where there may be none", () => {
+  assert.doesNotMatch(phaseText(summary({ state: "stopping", phase: "evaluating" })), /step/);
 });
 
 test("everything is over when the job is done", () => {

@@ -12,7 +12,7 @@ WIDGET_TESTS = Path(__file__).resolve().parent.parent / "widgets"
 PREPARE = f"""
 import sys
 sys.path.insert(0, {str(WIDGET_TESTS)!r})
-from scripted_job import ScriptedJob
+from scripted_job import UNCLEAR, ScriptedJob
 from embedtune_nb.widgets.monitor import TrainingMonitor
 from embedtune_nb.widgets.watch import show, watch
 """
@@ -147,6 +147,26 @@ def test_a_finished_job_shows_its_verdict_in_colours_of_both_themes(
         notebook.screenshot(shots, f"monitor-finished-{theme}", "monitor")
         assert notebook.console_errors == []
     assert seen["light"] != seen["dark"]
+
+
+def test_no_difference_comes_with_its_reason(open_notebook: OpenNotebook, shots: Path) -> None:
+    notebook = show_job(open_notebook, "ScriptedJob(at=1.0, verdict=UNCLEAR)")
+    wait_text(notebook, "explanation", "about 2,100 queries would be needed")
+    verdict = notebook.find("verdict").inner_text()
+    for words in ("No difference shown", "0.5214", "+0.0004", "[-0.0003, +0.0011]"):
+        assert words in verdict
+    notebook.screenshot(shots, "monitor-undecided-light", "monitor")
+
+
+def test_the_python_of_a_finished_job_can_be_copied(open_notebook: OpenNotebook) -> None:
+    notebook = show_job(open_notebook, "ScriptedJob(at=1.0)")
+    wait_text(notebook, "python", "model.verdict")
+    notebook.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    for line in ("model.map()", 'model.save_report("api-docs.html")'):
+        notebook.page.get_by_role("button", name=f"Copy {line}").click()
+        notebook.page.wait_for_function(
+            "async line => await navigator.clipboard.readText() === line", arg=line, timeout=5 * SECONDS
+        )
 
 
 def test_a_failed_job_gives_reason_levers_and_log(open_notebook: OpenNotebook, shots: Path) -> None:

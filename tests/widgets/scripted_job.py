@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +26,8 @@ VERDICT = {
     "ties": 404,
     "queries": 650,
     "answer": "better",
-    "text": "Better: NDCG@10 0.521 -> 0.597",
+    "explanation": "",
+    "text": "Better: NDCG@10 0.521 -> 0.597, +0.076 [+0.058, +0.094], 180 wins, 66 losses, 404 ties",
     "resamples": 10_000,
     "seed": 42,
     "others": [
@@ -46,6 +48,17 @@ VERDICT = {
             "high": 0.099,
         },
     ],
+}
+WHY = "To show a difference of this size, about 2,100 queries would be needed."
+UNCLEAR = VERDICT | {
+    "after": 0.5214,
+    "difference": 0.0004,
+    "low": -0.0003,
+    "high": 0.0011,
+    "answer": "no difference shown",
+    "explanation": WHY,
+    "text": "No difference shown: NDCG@10 0.5210 -> 0.5214, +0.0004 [-0.0003, +0.0011], 180 wins, 66 losses, "
+    f"404 ties. {WHY}",
 }
 SETTINGS = {
     "loss": (
@@ -84,6 +97,11 @@ class Series:
     epoch: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
     value: list[float] = field(default_factory=list)
+
+    def cut_after(self, step: float) -> None:
+        kept = sum(point <= step for point in self.step)
+        for column in (self.step, self.epoch, self.wall, self.value):
+            del column[kept:]
 
     def add(self, step: float, epoch: float, wall: float, value: float) -> None:
         self.step.append(step)
@@ -139,6 +157,8 @@ class ScriptedJob:
         Stand still at this part of the run; 1 is the end. A test may move it.
     name
         What the job is called.
+    verdict
+        What it finds.
     """
 
     def __init__(
@@ -150,11 +170,13 @@ class ScriptedJob:
         fail_at: float = 0.5,
         at: float | None = None,
         name: str = "api-docs",
+        verdict: dict[str, Any] = VERDICT,
     ) -> None:
         self.seconds, self.steps, self.end, self.fail_at, self.at = seconds, steps, end, fail_at, at
         self.started = time.monotonic()
         self.stopped_at: float | None = None
-        self.id, self.name = f"20260101-{name}", name
+        self.id, self.name, self.verdict = f"20260101-{name}", name, verdict
+        self.checkpoint: int | None = None
 
     def feed(self) -> ScriptedFeed:
         return ScriptedFeed(self)
@@ -167,6 +189,10 @@ class ScriptedJob:
 
     def stop(self) -> None:
         self.stopped_at = self.part()
+
+    def resume(self, checkpoint: int, at: float) -> None:
+        """Stand at part *at* of a run that was killed and repeats the steps after *checkpoint*."""
+        self.at, self.checkpoint = at, checkpoint
 
     def log(self, lines: int = 50) -> str:
         return "\n".join(f"12:00:{i:02} step {i}: loss {1 / (1 + i):.3f}" for i in range(lines)) + (
@@ -181,13 +207,27 @@ class ScriptedJob:
 
 
 class ScriptedFeed:
-    """Writes the snapshot anew at each poll, but only ever appends to its series."""
+    """Writes the snapshot anew at each poll, but appends to its series, unless the job was resumed."""
 
     def __init__(self, job: ScriptedJob) -> None:
-        self._job, self._random = job, random.Random(7)
+        self.lock = threading.RLock()
+        self._job, self._random, self._began = job, random.Random(7), 21.0
         self.snapshot = Snapshot(id=job.id, name=job.name, plan=_plan())
 
     def poll(self) -> bool:
+        with self.lock:
+            self._take_up()
+            return self._poll()
+
+    def _take_up(self) -> None:
+        checkpoint, self._job.checkpoint = self._job.checkpoint, None
+        if checkpoint is not None:
+            for series in self.snapshot.series.values():
+                series.cut_after(checkpoint)
+            self.snapshot.steps_completed = checkpoint
+            self._began += 300
+
+    def _poll(self) -> bool:
         job, shot, part = self._job, self.snapshot, self._job.part()
         failed = job.end == "failed" and part >= job.fail_at
         part = job.fail_at if failed else part
@@ -209,7 +249,7 @@ class ScriptedFeed:
             )
             shot.levers = ['hyperparams={"batch_size": 64}', 'hyperparams={"max_seq_length": 128}']
         elif part >= 1:
-            shot.state, shot.verdict = "done", VERDICT
+            shot.state, shot.verdict = "done", job.verdict
         return True
 
     def _phase(self, part: float) -> None:
@@ -224,7 +264,7 @@ class ScriptedFeed:
     def _train(self, steps: int) -> None:
         shot = self.snapshot
         for step in range(shot.steps_completed + 1, steps + 1):
-            epoch, wall = 3 * step / self._job.steps, 21 + step * 0.7
+            epoch, wall = 3 * step / self._job.steps, self._began + step * 0.7
             noise = self._random.gauss(0, 0.12)
             values = {
                 "train/loss": 0.55 + 1.6 * math.exp(-step / 35) + noise,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import subprocess
 import sys
@@ -9,9 +10,12 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
-from scripted_job import ScriptedJob
+from scripted_job import UNCLEAR, VERDICT, WHY, ScriptedJob
 
+from embedtune_nb.evaluation.verdict import Verdict
+from embedtune_nb.models.finetuned import FinetunedEmbeddingModel
 from embedtune_nb.widgets.monitor import TrainingMonitor
 
 FINAL = 1.0
@@ -80,6 +84,53 @@ def test_deltas_add_up_to_the_whole_curve(monitors: list[TrainingMonitor]) -> No
     assert "append" in browser.kinds
 
 
+@pytest.mark.parametrize("at", [0.5, 0.6, 0.8])
+def test_a_resumed_run_that_repeats_steps_is_sent_anew(monitors: list[TrainingMonitor], at: float) -> None:
+    job = ScriptedJob(at=0.6)
+    monitor, browser = open_monitor(monitors, job)
+    monitor._publisher.want_snapshot()
+    browser.wait_for(lambda: len(browser.series.get("train/loss", ())) == 97)
+    job.resume(checkpoint=60, at=at)
+
+    def same() -> bool:
+        frame = monitor.to_frame()
+        expected = frame[frame["metric"] == "train/loss"][["step", "epoch", "seconds", "value"]].to_numpy()
+        seen = np.array(browser.series["train/loss"])
+        repeated = seen[seen[:, 0] > 60]
+        return (
+            len(repeated) > 0
+            and (repeated[:, 2] > 300).all()
+            and seen.shape == expected.shape
+            and np.allclose(seen, expected)
+        )
+
+    browser.wait_for(same)
+
+
+def test_a_table_waits_for_points_that_are_just_being_written(monitors: list[TrainingMonitor]) -> None:
+    monitor, _ = open_monitor(monitors, ScriptedJob(at=FINAL))
+    monitor._publisher.join(20)
+    series = monitor._feed.snapshot.series["train/loss"]
+
+    class WritersLock:
+        """Free again only when its holder has written the rest of the point."""
+
+        def __enter__(self) -> None:
+            if len(series.value) < len(series.step):
+                series.value.append(0.25)
+
+        def __exit__(self, *problem: object) -> None:
+            pass
+
+    monitor._feed.lock = WritersLock()
+    for read in (monitor.to_frame, monitor.chart):
+        series.step.append(series.step[-1] + 1)
+        series.epoch.append(3.0)
+        series.wall.append(200.0)
+        read()
+    assert (monitor.to_frame()["value"] == 0.25).sum() == 2
+
+
 def test_the_thread_ends_with_the_job_and_answers_a_later_view(monitors: list[TrainingMonitor]) -> None:
     monitor, browser = open_monitor(monitors, ScriptedJob(at=FINAL))
     monitor._publisher.join(20)
@@ -95,7 +146,19 @@ def test_the_summary_says_what_a_finished_job_found(monitors: list[TrainingMonit
     monitor._publisher.join(20)
     assert monitor.summary["state"] == "done"
     assert monitor.summary["verdict"]["wins"] == 180
+    assert monitor.summary["verdict"]["others"][0]["shown"]["interval"] == "[+0.053, +0.095]"
     assert monitor.log_tail.startswith("12:00:00")
+
+
+def test_the_python_of_a_finished_job_names_what_there_is(monitors: list[TrainingMonitor]) -> None:
+    monitor, _ = open_monitor(monitors, ScriptedJob(at=FINAL))
+    lines = monitor.summary["python"]
+    assert 'FinetunedEmbeddingModel.open("api-docs")' in lines[0]
+    used = re.findall(r"\bmodel\.(\w+)", "\n".join(lines))
+    assert {"verdict", "map", "save_report"} <= set(used)
+    assert [name for name in [*used, "open"] if not hasattr(FinetunedEmbeddingModel, name)] == []
+    running, _ = open_monitor(monitors, ScriptedJob(at=0.5))
+    assert running.summary["python"] == []
 
 
 def test_measured_values_replace_the_plans(monitors: list[TrainingMonitor]) -> None:
@@ -169,6 +232,26 @@ def test_repr_and_bundle_tell_the_state_in_words(monitors: list[TrainingMonitor]
     for text in (repr(monitor), data["text/plain"], data["text/html"].replace("&gt;", ">")):
         assert "api-docs: Better: NDCG@10 0.521 -> 0.597, +0.076 [+0.058, +0.094]" in text
         assert "180 wins, 66 losses, 404 ties" in text
+
+
+@pytest.mark.parametrize("verdict", [VERDICT, UNCLEAR])
+def test_a_verdict_has_the_same_figures_everywhere(
+    monitors: list[TrainingMonitor], verdict: dict[str, Any]
+) -> None:
+    monitor, _ = open_monitor(monitors, ScriptedJob(at=FINAL, verdict=verdict))
+    line = str(Verdict.from_dict(verdict))
+    shown = monitor.summary["verdict"]["shown"]
+    assert line in repr(monitor)
+    assert line in monitor.fallback_html().replace("&gt;", ">")
+    assert f"{shown['before']} -> {shown['after']}, {shown['difference']} {shown['interval']}," in line
+    assert all(figure in Verdict.from_dict(verdict)._repr_html_() for figure in shown.values())
+
+
+def test_no_difference_comes_with_its_reason(monitors: list[TrainingMonitor]) -> None:
+    monitor, _ = open_monitor(monitors, ScriptedJob(at=FINAL, verdict=UNCLEAR))
+    assert monitor.summary["verdict"]["explanation"] == WHY
+    assert WHY in monitor.fallback_html()
+    assert WHY in repr(monitor)
 
 
 def test_a_hostile_name_stays_text(monitors: list[TrainingMonitor]) -> None:

@@ -13,6 +13,7 @@ from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.errors import EmbedtuneError
 from embedtune_nb.plan.losses import losses_for
 from embedtune_nb.plan.plan import Plan
+from embedtune_nb.store.events import EventWriter, State
 from embedtune_nb.store.job_folder import create
 from embedtune_nb.store.locks import take
 from embedtune_nb.widgets.data_choice import DataChoice
@@ -343,6 +344,39 @@ def test_a_running_job_of_the_name_is_attached_to_and_that_is_said(studio_of, ta
         assert "with another epochs" in standing_of("table", studio.plan).remark
     finally:
         os.close(lock)
+
+
+@pytest.mark.parametrize(
+    ("end", "button"),
+    [("done", "Train"), ("stopped", "Carry on"), ("failed", "Carry on"), (None, "Carry on")],
+)
+def test_only_what_did_not_get_done_is_carried_on(studio_of, table, end, button):
+    plan = pick(studio_of(table=table), "table").plan
+    folder = create("table", plan.to_json(), lambda data: None)
+    if end is not None:  # else its worker died without a word
+        writer = EventWriter(folder.events)
+        writer.emit(State(end))
+        writer.close()
+    standing = standing_of("table", plan)
+    assert standing.button == button
+    assert bool(standing.remark) == (button == "Carry on")
+
+
+@pytest.mark.parametrize("suggested", [True, False])
+def test_a_name_that_cannot_be_looked_up_harms_nothing_else(studio_of, table, home, suggested):
+    (home / "models" / "damaged").mkdir(parents=True)
+    variable = "damaged" if suggested else "table"
+    studio = pick(studio_of(**{variable: table}), variable)
+    name = control(studio, "Name of the new model")
+    name.value = "damaged"
+    studio.wait(PATIENCE)
+    assert studio.plan is not None and marks(studio.state)["plan"] == "attention"
+    told = [part.value for part in parts(studio) if isinstance(part, ipywidgets.HTML)]
+    assert any("no readable embedtune.json" in text for text in told)
+    name.value = "another"
+    studio.wait(PATIENCE)
+    assert studio.plan.name == "another" and marks(studio.state)["plan"] == "done"
+    assert not control(studio, "Train").disabled
 
 
 # Errands -----------------------------------------------------------------------------------------------

@@ -17,15 +17,5 @@ export function number(value) {
   return size >= 10 ? value.toFixed(1) : value.toFixed(3);
 }
 
-/** The same with its sign, and a true minus. */
-export const signed = (value) => (value < 0 ? "−" : "+") + number(Math.abs(value));
-
-/** "eval/ndcg@10" -> "NDCG@10", "accuracy" -> "Accuracy". */
-export function metricTitle(name) {
-  const bare = name.split("/").pop();
-  if (/^(ndcg|mrr|map)\b/.test(bare)) return bare.toUpperCase();
-  return (bare[0]?.toUpperCase() ?? "") + bare.slice(1).replaceAll("_", " ");
-}
-
 /** "1 win", "180 wins". */
 export const count = (n, one, many) => `${n} ${n === 1 ? one : many}`;

@@ -25,6 +25,12 @@ function fact(label, testid) {
   };
 }
 
+function copyable(code) {
+  const button = h("button", { class: "etn-button etn-quiet", type: "button", "aria-label": `Copy ${code}` }, "Copy");
+  button.addEventListener("click", () => copyText(code).then(() => setText(button, "Copied")));
+  return h("span", { class: "etn-copyable" }, h("code", {}, code), button);
+}
+
 export function header(logButton) {
   const icon = h("span", { class: "etn-state-icon" });
   const word = h("span", { class: "etn-state-word", "data-testid": "state" });
@@ -109,15 +115,13 @@ export function header(logButton) {
     );
   }
 
-  function showAnswer({ verdict, state }) {
-    const code = "model = job.result(); model.verdict";
-    const copy = h("button", { class: "etn-button etn-quiet", type: "button", title: "Copy the Python that reads this result" }, "Copy");
-    copy.addEventListener("click", () => copyText(code).then(() => setText(copy, "Copied")));
+  function showAnswer({ verdict, python }) {
     replace(
       answer,
       verdict && verdictLine(verdict),
+      verdict?.explanation && h("div", { class: "etn-explanation", "data-testid": "explanation" }, verdict.explanation),
       verdict && otherMetrics(verdict),
-      state === "done" && h("div", { class: "etn-next etn-small" }, "in Python ", h("code", {}, code), copy),
+      python.length > 0 && h("div", { class: "etn-next etn-small", "data-testid": "python" }, "in Python", python.map(copyable)),
     );
   }
 
@@ -133,7 +137,7 @@ export function header(logButton) {
       showFacts(summary);
       showProgress(summary);
       once("trouble", { ...pick(summary, ["state", "reason", "levers"]), log_tail: logTail }, showTrouble);
-      once("answer", pick(summary, ["verdict", "state"]), showAnswer);
+      once("answer", pick(summary, ["verdict", "python"]), showAnswer);
       once("notices", summary.notices, (list) =>
         replace(notices, list.map(({ text, level }) => h("div", { class: `etn-notice etn-notice-${level}` }, h("span", { class: "etn-unit" }, level), " ", text))));
       const tenth = Math.floor((10 * summary.steps) / (summary.steps_total || 1));

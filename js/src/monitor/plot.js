@@ -172,7 +172,8 @@ export class Plot {
     const values = [low, high, this.#base].filter((value) => value !== null && Number.isFinite(value));
     if (!values.length) return [0, 1];
     const [from, to] = [Math.min(...values), Math.max(...values)];
-    const pad = 0.08 * (to - from) || 0.05 * Math.abs(to) || 0.5;
+    // At least a hundredth of the value: base and first point differ by a rounding error only.
+    const pad = Math.max(0.08 * (to - from), 0.01 * Math.abs(to)) || 0.5;
     return [from - pad, to + pad];
   }
 

@@ -1,6 +1,6 @@
 // The answer of a finished run: before, after, the difference with its interval, wins and losses.
 import { h, s } from "../shared/dom.js";
-import { count, metricTitle, number, signed } from "./format.js";
+import { count } from "./format.js";
 
 const WORDS = {
   better: ["▲ Better", "etn-better"],
@@ -8,7 +8,7 @@ const WORDS = {
 };
 
 /** A bar for the interval around zero, the difference as a dot on it. */
-export function intervalBar({ low, high, difference }, tone) {
+export function intervalBar({ low, high, difference, shown }, tone) {
   const [width, height, pad] = [150, 22, 8];
   const from = Math.min(0, low);
   const to = Math.max(0, high);
@@ -18,7 +18,7 @@ export function intervalBar({ low, high, difference }, tone) {
     "svg",
     {
       class: `etn-interval ${tone}`, viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
-      "aria-label": `difference ${signed(difference)}, 95 % interval ${signed(low)} to ${signed(high)}`,
+      "aria-label": `difference ${shown.difference}, 95 % interval ${shown.low} to ${shown.high}`,
     },
     s("line", { class: "etn-axis", x1: pad, x2: width - pad, y1: mid, y2: mid }),
     s("line", { class: "etn-zero", x1: x(0), x2: x(0), y1: 2, y2: height - 2 }),
@@ -27,9 +27,9 @@ export function intervalBar({ low, high, difference }, tone) {
   );
 }
 
-const interval = ({ low, high }) => `[${signed(low)}, ${signed(high)}]`;
-
+// `shown` holds the figures as the kernel writes them: every place that shows a verdict shows the same digits.
 export function verdictLine(verdict) {
+  const { shown } = verdict;
   const [word, tone] = WORDS[verdict.answer] ?? ["◆ No difference shown", "etn-undecided"];
   return h(
     "div",
@@ -38,12 +38,12 @@ export function verdictLine(verdict) {
     h(
       "span",
       { class: "etn-comparison etn-number" },
-      h("span", { class: "etn-unit" }, metricTitle(verdict.metric)),
-      h("span", { class: "etn-was" }, number(verdict.before)),
+      h("span", { class: "etn-unit" }, shown.metric),
+      h("span", { class: "etn-was" }, shown.before),
       h("span", { class: "etn-unit" }, "→"),
-      h("span", { class: "etn-is" }, number(verdict.after)),
-      h("strong", { class: tone }, signed(verdict.difference)),
-      h("span", { class: "etn-unit" }, interval(verdict)),
+      h("span", { class: "etn-is" }, shown.after),
+      h("strong", { class: tone }, shown.difference),
+      h("span", { class: "etn-unit" }, shown.interval),
     ),
     intervalBar(verdict, tone),
     h(
@@ -61,9 +61,8 @@ export function otherMetrics(verdict) {
   return h(
     "div",
     { class: "etn-others etn-small etn-number" },
-    others.map((other) =>
-      h("span", {}, `${metricTitle(other.metric)} ${number(other.before)} → ${number(other.after)} `,
-        h("span", {}, `${signed(other.difference)} ${interval(other)}`)),
+    others.map(({ shown }) =>
+      h("span", {}, `${shown.metric} ${shown.before} → ${shown.after} `, h("span", {}, `${shown.difference} ${shown.interval}`)),
     ),
   );
 }
