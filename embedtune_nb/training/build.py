@@ -56,8 +56,8 @@ def build_trainer(
     should_stop
         Asked after each step.
     on_evaluate
-        Called with (step, epoch) when ``eval_steps`` says so; returns the selecting metric, higher is
-        better, or ``None`` where nothing is to be selected.
+        Called with (step, epoch) when ``eval_steps`` says so; returns the selecting metric, or ``None``
+        where nothing is to be selected. May raise JobStoppedError, which ends the run in an orderly way.
     resume_from
         The checkpoint that :meth:`FinetuneTrainer.run` will be given: spares what it brings along.
 
@@ -87,6 +87,7 @@ def build_trainer(
             patience=int(settings.get("early_stopping") or 0),
             threshold=float(settings.get("early_stopping_threshold") or 0.0),
             metric=settings["metric"],
+            higher_is_better=settings["metric"] != "loss",
         )
         trainer.add_callback(trainer.selection)
     return trainer
@@ -97,9 +98,8 @@ def _arguments(
 ) -> SentenceTransformerTrainingArguments:
     on_cpu = encoder.model.device.type == "cpu"
     batch = int(settings["batch_size"])
-    steps = settings.get("max_steps") or math.ceil(len(objective.rows) / batch) * math.ceil(
-        settings["epochs"]
-    )
+    per_epoch = math.ceil(len(objective.rows) / batch)
+    steps = settings.get("steps_total") or settings.get("max_steps") or per_epoch * settings["epochs"]
     head_rate = settings.get("head_learning_rate") or _HEAD_LEARNING_RATE
     prompts = {column: encoder.prompt(role) for column, role in objective.roles.items()}
     routes: dict[str, str] = {}

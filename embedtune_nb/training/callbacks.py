@@ -12,6 +12,7 @@ import psutil
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from embedtune_nb.errors import JobStoppedError
 from embedtune_nb.store.events import Best, Measured, Metrics
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class MeasureSteps(TrainerCallback):
 
 
 class StopOnRequest(TrainerCallback):
-    """End training after the step during which a stop was asked for; save then, and now and then before."""
+    """End training after the step during which a stop was asked for; ask for a checkpoint now and then."""
 
     def __init__(self, trainer: FinetuneTrainer, seconds_between_checkpoints: float) -> None:
         self.trainer, self.interval = trainer, seconds_between_checkpoints
@@ -101,11 +102,11 @@ class StopOnRequest(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Ask whether to stop; once in a while ask for a checkpoint."""
-        if state.global_step >= state.max_steps:
+        if self.trainer.ended:
             return
         if self.trainer.should_stop():
             self.trainer.outcome = "stopped"
-            control.should_training_stop = control.should_log = control.should_save = True
+            control.should_training_stop = control.should_log = True
         elif time.monotonic() - self._saved > self.interval:
             self._saved = time.monotonic()
             control.should_save = True
@@ -119,7 +120,8 @@ class EvaluateAndSelect(TrainerCallback):
     trainer
         The trainer.
     evaluate
-        Called with (step, epoch); returns the selecting metric, higher is better, or ``None``.
+        Called with (step, epoch); returns the selecting metric or ``None``. If it raises JobStoppedError,
+        training ends as stopped, and the evaluation is still due when the run is carried on.
     every
         Steps between evaluations, or ``"epoch"``, ``"end"`` or ``"off"``.
     patience
@@ -128,6 +130,17 @@ class EvaluateAndSelect(TrainerCallback):
         Least gain over the best that counts against patience.
     metric
         Name of the metric.
+    higher_is_better
+        Whether a gain is a rise of the metric; of a loss it is a fall.
+
+    Attributes
+    ----------
+    best
+        The best evaluation so far.
+    misses
+        Evaluations in a row without a gain.
+    evaluated
+        Step of the last evaluation; -1 before the first.
     """
 
     def __init__(
@@ -139,44 +152,62 @@ class EvaluateAndSelect(TrainerCallback):
         patience: int,
         threshold: float,
         metric: str,
+        higher_is_better: bool,
     ) -> None:
         self.trainer, self.evaluate, self.every = trainer, evaluate, every
         self.patience, self.threshold, self.metric = patience, threshold, metric
-        self.misses = 0
+        self.higher_is_better = higher_is_better
+        self.misses, self.evaluated = 0, -1
         self.best: Best | None = None
-        self._evaluated = -1
+
+    def due(self, state: TrainerState) -> bool:
+        """Return whether the present weights are to be evaluated and have not been."""
+        step = state.global_step
+        if self.every == "off" or step == self.evaluated:
+            return False
+        if step >= state.max_steps:
+            return True
+        if self.every == "epoch":
+            return float(state.epoch or 0.0).is_integer()
+        return isinstance(self.every, int) and step % self.every == 0
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Evaluate every so many steps."""
-        if isinstance(self.every, int) and state.global_step % self.every == 0:
-            self._turn(state, control)
+        if isinstance(self.every, int) and self.due(state):
+            self.turn(state, control)
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Evaluate after each epoch."""
-        if self.every == "epoch" and self.trainer.outcome != "stopped":
-            self._turn(state, control)
+        if self.every == "epoch" and self.trainer.outcome != "stopped" and self.due(state):
+            self.turn(state, control)
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Evaluate the last weights too, so that the best of all is known."""
-        if self.every != "off" and self.trainer.outcome != "stopped":
-            self._turn(state, control)
+        if self.trainer.outcome != "stopped" and self.due(state):
+            self.turn(state, control)
 
-    def _turn(self, state: TrainerState, control: TrainerControl) -> None:
-        if self._evaluated == state.global_step:
-            return
-        self._evaluated = state.global_step
+    def turn(self, state: TrainerState, control: TrainerControl) -> None:
+        """Evaluate, keep the weights if they are the best, and say whether training shall end."""
         start = time.perf_counter()
-        value = self.evaluate(state.global_step, float(state.epoch or 0.0))
+        try:
+            value = self.evaluate(state.global_step, float(state.epoch or 0.0))
+        except JobStoppedError:
+            self.trainer.outcome = "stopped"
+            control.should_training_stop = control.should_log = True
+            return
+        self.evaluated = state.global_step
         self.trainer.pause(time.perf_counter() - start)
         if value is None:
             return
         gain = float("inf") if self.best is None else value - self.best.value
+        if self.best is not None and not self.higher_is_better:
+            gain = -gain
         if gain > 0:
             self.best = Best(f"eval/{self.metric}", value, state.global_step)
             self.trainer.keep_best()

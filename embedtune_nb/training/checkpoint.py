@@ -66,18 +66,23 @@ def write_checkpoint(root: Path, step: int, fill: Any, run_state: dict[str, Any]
         What a resumed run must repeat; plain JSON.
     """
     target = checkpoint_folder(root, step)
-    if target.exists():
-        remove(target)
 
     def build(folder: Path) -> None:
         fill(folder)
         (folder / RUN_STATE).write_text(json.dumps(run_state, indent=1), encoding="utf-8")
+        if target.exists():
+            remove(target)
 
     publish(target, build)
     for older in target.parent.glob("step-*"):
         if older != target:
             shutil.rmtree(older, ignore_errors=True)
     return target
+
+
+def drop_checkpoints(root: Path) -> None:
+    """Delete all checkpoints below *root*."""
+    shutil.rmtree(root / "checkpoints", ignore_errors=True)
 
 
 def read_run_state(folder: Path) -> dict[str, Any]:

@@ -69,6 +69,7 @@ class _Run:
         self.plan = Plan.from_json(folder.plan())
         self.settings: dict[str, Any] = {key: setting.value for key, setting in self.plan.settings.items()}
         self._told_progress = 0.0
+        self._told_at_stop = "Stopped while the base model was evaluated; training had not begun."
 
     def carry_out(self) -> None:
         """Load, evaluate the base, train, evaluate, judge, publish."""
@@ -80,6 +81,7 @@ class _Run:
         self.own_limit = self.encoder.model.max_seq_length
         before = self._evaluate_base()
         step, epoch = self._train()
+        self._told_at_stop = "Stopped during the closing evaluation; the trained weights are kept."
         self.emit(Phase("evaluating"))
         vectors = VectorCache()
         after = self._evaluate_verdict_part(vectors)
@@ -90,6 +92,7 @@ class _Run:
         verdict = paired_verdict(before, after, metric=self.settings["metric"], seed=self.settings["seed"])
         self.emit(VerdictReached(verdict.to_dict()))
         self._publish(before, after, verdict, vectors)
+        self.trainer.drop_progress()
 
     def _evaluate_base(self) -> Evaluation:
         self.emit(Phase("evaluating base"))
@@ -149,7 +152,7 @@ class _Run:
         return names.get(self.settings["eval_method"], self.settings["metric"])
 
     def _on_evaluate(self, step: int, epoch: float) -> float:
-        """Evaluate on the selection part during training; higher is better."""
+        """Evaluate on the selection part during training; return the metric that selects."""
         name, selection = self._selecting_metric(), self.split.selection
         assert selection is not None, "only a run with a selection part evaluates on it"
         with self._reading_at_most(self.own_limit):
@@ -160,7 +163,7 @@ class _Run:
             else:
                 values = self._evaluate(selection).metrics
         self.emit(Metrics(step, epoch, {f"eval/{key}": value for key, value in values.items()}))
-        return -values[name] if name == "loss" else values[name]
+        return values[name]
 
     def _evaluate_verdict_part(self, vectors: VectorCache) -> Evaluation:
         return self._evaluate(self.split.verdict, vectors, settings=_without_sampling(self.settings))
@@ -215,7 +218,7 @@ class _Run:
 
     def _progress(self, done: int, total: int) -> None:
         if self.should_stop():
-            raise JobStoppedError("Stopped during an evaluation.", fix="carry on with job.resume().")
+            raise JobStoppedError(self._told_at_stop, fix="carry on with job.resume().")
         now = time.monotonic()
         if done == total or now - self._told_progress > _PROGRESS_SECONDS:
             self._told_progress = now

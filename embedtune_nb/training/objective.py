@@ -55,12 +55,15 @@ class Objective:
     def on(self, data: Datasource) -> Objective:
         """Return the same objective, weights shared, on other data; rows of unknown labels are left out."""
         if data.kind == "labeled":
-            rows = _label_rows(data, self.classes)
-            return Objective(rows, self.roles, self.loss, self.batches, self.classes)
+            rows, loss = _label_rows(data, self.classes), self.loss
+            if isinstance(loss, LabelContrastiveLoss):
+                # one of its own: what is left out while evaluating is not what training left out
+                loss = LabelContrastiveLoss(loss.model, loss.scale)
+            return Objective(rows, self.roles, loss, self.batches, self.classes)
         pairs, known = _pairs(data)
         assert isinstance(self.loss, RankingLoss)
-        loss = RankingLoss(self.loss.model, known, self.loss.scale)
-        return Objective(pairs, self.roles, loss, self.batches)
+        ranking = RankingLoss(self.loss.model, known, self.loss.scale)
+        return Objective(pairs, self.roles, ranking, self.batches)
 
 
 def build_objective(

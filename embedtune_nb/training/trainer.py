@@ -15,6 +15,7 @@ from sentence_transformers import SentenceTransformerTrainer, SentenceTransforme
 from torch import Tensor, nn
 from transformers import PrinterCallback
 from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_callback import TrainerState
 
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.encoder.choice import Choice
@@ -24,6 +25,7 @@ from embedtune_nb.store.events import Best, Event, Measured, Notice
 from embedtune_nb.training.callbacks import EmitMetrics, EvaluateAndSelect, MeasureSteps, StopOnRequest
 from embedtune_nb.training.checkpoint import (
     LOSS_WEIGHTS,
+    drop_checkpoints,
     load_loss_weights,
     loss_weights,
     read_run_state,
@@ -51,7 +53,7 @@ class TrainingResult:
     best
         The best evaluation, whose weights the model now has; ``None`` if nothing was evaluated.
     checkpoint
-        Where a stopped run can be carried on from.
+        From where the run can be carried on; one that has ended comes back as it was, without a step.
     """
 
     outcome: Outcome
@@ -124,9 +126,18 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         """
         for name, choice in (("bf16", self.bf16), ("chunk_size", self.encoder.chunking)):
             self.measured[name] = {"value": choice.value, "reason": choice.reason}
+        unsaved = False
+        if resume_from is not None:
+            self._take_up(resume_from)
+            unsaved = self._catch_up(resume_from)
         self.emit(Measured(dict(self.measured)))
-        self.add_callback(StopOnRequest(self, _SECONDS_BETWEEN_CHECKPOINTS))
-        self.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
+        if not self.ended and self.outcome != "stopped":
+            self.add_callback(StopOnRequest(self, _SECONDS_BETWEEN_CHECKPOINTS))
+            self.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
+            unsaved = True
+        if unsaved:
+            # however short the run: what follows, evaluations and publishing, may be stopped or fail
+            self._save_checkpoint(self.model, None)
         if self.objective.loss.left_out:
             self.emit(Notice(self.objective.loss.left_out))
         best = self.selection.best if self.selection else None
@@ -136,6 +147,11 @@ class FinetuneTrainer(SentenceTransformerTrainer):
                 Notice(f"Put back the weights of step {best.step}: {best.name} was best, {best.value:.4f}.")
             )
         return TrainingResult(self.outcome, self.state.global_step, best, self.checkpoint)
+
+    def drop_progress(self) -> None:
+        """Delete checkpoints and best weights, which nobody needs once the model is published."""
+        drop_checkpoints(self.folder)
+        (self.folder / _BEST_WEIGHTS).unlink(missing_ok=True)
 
     @torch.no_grad()
     def head_accuracy(self, data: Datasource) -> float:
@@ -179,6 +195,11 @@ class FinetuneTrainer(SentenceTransformerTrainer):
 
     # What the callbacks call -----------------------------------------------------------------------------
 
+    @property
+    def ended(self) -> bool:
+        """Whether no step is left to be trained."""
+        return self.outcome == "early stopped" or 0 < self.state.max_steps <= self.state.global_step
+
     def pause(self, seconds: float) -> None:
         """Leave *seconds* of other work, an evaluation, out of the texts per second."""
         self._metrics.pause(seconds)
@@ -195,6 +216,33 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         weights = torch.load(path, map_location=self.model.device, weights_only=True)
         self.model.load_state_dict(weights["model"])
         load_loss_weights(self.objective.loss, weights["loss"])
+
+    # Taking up a checkpoint ------------------------------------------------------------------------------
+
+    def _take_up(self, folder: Path) -> None:
+        """Take over from a checkpoint where the run stood; the library loads the weights before it trains."""
+        self.checkpoint = folder
+        self.state = TrainerState.load_from_json(str(folder / TRAINER_STATE_NAME))
+        run_state = read_run_state(folder)
+        if run_state.get("ended") and self.state.global_step < self.state.max_steps:
+            self.outcome = "early stopped"
+        self.bf16 = Choice(run_state["bf16"]["value"], "as in the part of the run that is resumed")
+        self.measured["bf16"] = dict(self.bf16._asdict())
+        if self.selection is None:
+            return
+        self.selection.evaluated = run_state.get("evaluated", self.state.global_step)
+        if run_state["best"] is not None:
+            self.selection.best, self.selection.misses = Best(*run_state["best"]), run_state["misses"]
+            _link(folder / _BEST_WEIGHTS, self.folder / _BEST_WEIGHTS)
+
+    def _catch_up(self, folder: Path) -> bool:
+        """Make up for the evaluation during which the run was stopped; return whether there was one."""
+        due = self.selection is not None and self.selection.due(self.state)
+        if due or self.ended:
+            self._load_from_checkpoint(str(folder))
+        if due and self.selection is not None:
+            self.selection.turn(self.state, self.control)
+        return due and self.outcome != "stopped"
 
     # Hooks of the library's trainer ----------------------------------------------------------------------
 
@@ -236,6 +284,8 @@ class FinetuneTrainer(SentenceTransformerTrainer):
             "bf16": self.bf16._asdict(),
             "misses": selection.misses if selection else 0,
             "best": None if best is None else [best.name, best.value, best.step],
+            "evaluated": selection.evaluated if selection else -1,
+            "ended": self.ended,
         }
         step = self.state.global_step
         self.checkpoint = write_checkpoint(self.folder, step, self._fill_checkpoint, run_state)
@@ -243,8 +293,9 @@ class FinetuneTrainer(SentenceTransformerTrainer):
     def _fill_checkpoint(self, folder: Path) -> None:
         self.encoder.save(folder)
         torch.save(loss_weights(self.objective.loss), folder / LOSS_WEIGHTS)
-        self._save_optimizer_and_scheduler(str(folder))
-        self._save_rng_state(str(folder))
+        if not self.ended:
+            self._save_optimizer_and_scheduler(str(folder))
+            self._save_rng_state(str(folder))
         self.state.save_to_json(str(folder / TRAINER_STATE_NAME))
         best = self.folder / _BEST_WEIGHTS
         if best.exists():
@@ -252,15 +303,10 @@ class FinetuneTrainer(SentenceTransformerTrainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint)
-        folder = Path(resume_from_checkpoint)
-        weights = torch.load(folder / LOSS_WEIGHTS, map_location=self.model.device, weights_only=True)
-        load_loss_weights(self.objective.loss, weights)
-        run_state = read_run_state(folder)
-        self.bf16 = Choice(run_state["bf16"]["value"], "as in the part of the run that is resumed")
-        self.measured["bf16"] = dict(self.bf16._asdict())
-        if self.selection is not None and run_state["best"] is not None:
-            self.selection.best, self.selection.misses = Best(*run_state["best"]), run_state["misses"]
-            _link(folder / _BEST_WEIGHTS, self.folder / _BEST_WEIGHTS)
+        path = Path(resume_from_checkpoint) / LOSS_WEIGHTS
+        load_loss_weights(
+            self.objective.loss, torch.load(path, map_location=self.model.device, weights_only=True)
+        )
 
 
 def _link(source: Path, target: Path) -> None:

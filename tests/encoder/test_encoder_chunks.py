@@ -176,3 +176,22 @@ def test_a_model_that_may_read_padding_is_left_alone_and_says_why(tiny_bert, tex
     assert "CNN" in encoder.chunking.reason
     expected = model.encode(texts[:16], normalize_embeddings=True)
     assert encoder.embed(texts[:16]) == pytest.approx(expected, abs=CLOSE)
+
+
+def test_long_texts_share_a_chunk_with_fewer():
+    layout = SortedChunks(4, tokens=0, most_tokens=40)
+    seen = []
+
+    def encode(features):
+        seen.append(tuple(features["attention_mask"].shape))
+        return features["input_ids"][..., None].float()
+
+    lengths = torch.tensor([90, 10, 10, 10, 9, 15, 20, 20, 60])
+    mask = (torch.arange(90) < lengths[:, None]).long()
+    (tokens,) = layout.run([{"input_ids": mask, "attention_mask": mask}], encode)
+    assert seen == [(4, 10), (2, 20), (1, 20), (1, 60), (1, 90)]
+    assert torch.equal(tokens[..., 0].long(), mask)
+
+
+def test_texts_of_usual_length_are_computed_eight_at_a_time(tiny_bert):
+    assert _encoder(tiny_bert, chunked=True).seam.layout._sizes([512] * 24) == [8, 8, 8]

@@ -14,7 +14,7 @@ from sentence_transformers import SentenceTransformer
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.encoder.load import load_folder
-from embedtune_nb.errors import IntegrityError, JobFailedError, LossError, PlanError
+from embedtune_nb.errors import IntegrityError, JobFailedError, JobStoppedError, LossError, PlanError
 from embedtune_nb.store.events import Best, Measured, Metrics, Notice
 from embedtune_nb.store.publish import check
 from embedtune_nb.training.build import build_trainer
@@ -218,6 +218,107 @@ def test_patience_survives_a_stop(tiny_bert, labeled, tmp_path):
     )
     result = second.trainer.run(resume_from=stopped.checkpoint)
     assert (result.outcome, result.step, result.best.step) == ("early stopped", 9, 3)
+
+
+class Scores:
+    """An evaluation with known scores that can be stopped in the middle of one of its turns."""
+
+    def __init__(self, scores: dict[int, float], stop_at: int | None = None) -> None:
+        self.scores, self.stop_at = scores, stop_at
+        self.steps: list[int] = []
+
+    def __call__(self, step: int, epoch: float) -> float:
+        if step == self.stop_at:
+            raise JobStoppedError("stopped")
+        self.steps.append(step)
+        return self.scores[step]
+
+
+@pytest.mark.parametrize(
+    ("every", "halted", "steps"),
+    [(4, 8, [4, 8, 12, 16, 18]), (4, 18, [4, 8, 12, 16, 18]), ("epoch", 12, [6, 12, 18]), ("end", 18, [18])],
+)
+def test_a_stop_in_an_evaluation_loses_neither_steps_nor_the_evaluation(
+    every, halted, steps, tiny_bert, labeled, tmp_path
+):
+    scores = {step: 1 / step for step in steps}
+    straight = Run(tiny_bert, labeled, tmp_path / "straight", eval_steps=every, on_evaluate=Scores(scores))
+    straight_result = straight.trainer.run()
+    before, after = Scores(scores, halted), Scores(scores)
+    first = Run(tiny_bert, labeled, tmp_path / "cut", eval_steps=every, on_evaluate=before)
+    stopped = first.trainer.run()
+    assert (stopped.outcome, stopped.step) == ("stopped", halted)
+    assert stopped.checkpoint == latest_checkpoint(tmp_path / "cut")
+    second = Run(
+        tiny_bert,
+        labeled,
+        tmp_path / "cut",
+        eval_steps=every,
+        on_evaluate=after,
+        resume_from=stopped.checkpoint,
+    )
+    result = second.trainer.run(resume_from=stopped.checkpoint)
+    assert before.steps + after.steps == steps
+    assert (result.outcome, result.step) == ("finished", 18)
+    assert result.best == straight_result.best
+    assert first.losses | second.losses == pytest.approx(straight.losses, rel=1e-5)
+    texts = labeled.texts()[:20]
+    assert second.encoder.embed(texts) == pytest.approx(straight.encoder.embed(texts), abs=1e-5)
+
+
+def test_a_stop_in_the_evaluation_that_was_made_up_for_keeps_the_checkpoint(tiny_bert, labeled, tmp_path):
+    def go_on(checkpoint: Path | None, stop_at: int | None):
+        scores = Scores({4: 0.1, 8: 0.2, 12: 0.3, 16: 0.4, 18: 0.5}, stop_at)
+        run = Run(tiny_bert, labeled, tmp_path, eval_steps=4, on_evaluate=scores, resume_from=checkpoint)
+        return run.trainer.run(resume_from=checkpoint)
+
+    once = go_on(None, 8)
+    twice = go_on(once.checkpoint, 8)
+    assert (twice.outcome, twice.step, twice.checkpoint) == ("stopped", 8, once.checkpoint)
+    assert go_on(latest_checkpoint(tmp_path), None).best == Best("eval/accuracy", 0.5, 18)
+
+
+@pytest.mark.parametrize("patience", [0, 2])
+@pytest.mark.parametrize("limit", [None, 10])
+def test_a_run_that_has_ended_comes_back_without_another_step(limit, patience, tiny_bert, labeled, tmp_path):
+    # best at step 3, so early stopping ends the run after step 9
+    options = {"eval_steps": 3, "early_stopping": patience, "max_steps": limit}
+    first = Run(tiny_bert, labeled, tmp_path, on_evaluate=lambda step, _: -step, **options)
+    ended = first.trainer.run()
+    assert ended.step == (9 if patience else limit or 18)
+    assert ended.checkpoint == latest_checkpoint(tmp_path)
+
+    def never(step: int, epoch: float) -> float:
+        pytest.fail("evaluated again")
+
+    again = Run(tiny_bert, labeled, tmp_path, on_evaluate=never, resume_from=ended.checkpoint, **options)
+    result = again.trainer.run(resume_from=ended.checkpoint)
+    assert (result.outcome, result.step, result.best) == (ended.outcome, ended.step, ended.best)
+    assert not again.losses
+    texts = labeled.texts()[:20]
+    assert again.encoder.embed(texts) == pytest.approx(first.encoder.embed(texts), abs=1e-6)
+    again.trainer.drop_progress()
+    assert not list(tmp_path.rglob("*.pt")) and latest_checkpoint(tmp_path) is None
+
+
+def test_the_lowest_loss_is_the_best_and_is_told_as_it_is(tiny_bert, labeled, tmp_path):
+    scores = Scores({4: 0.9, 8: 0.3, 12: 0.5, 16: 0.7, 18: 0.8})
+    run = Run(tiny_bert, labeled, tmp_path, eval_steps=4, metric="loss", early_stopping=2, on_evaluate=scores)
+    result = run.trainer.run()
+    assert (result.outcome, result.step) == ("early stopped", 16)
+    assert [(event.value, event.step) for event in run.of(Best)] == [(0.9, 4), (0.3, 8)]
+    assert result.best == Best("eval/loss", 0.3, 8)
+    assert any("step 8: eval/loss was best, 0.3000" in notice.text for notice in run.of(Notice))
+
+
+def test_what_evaluations_leave_out_is_not_told_of_training(tiny_bert, labeled, tmp_path):
+    run = Run(tiny_bert, labeled, tmp_path, loss="contrastive", epochs=1)
+    frame = labeled.frames["examples"].drop_duplicates("label")
+    alone = Datasource("labeled", {"examples": frame}, name="one text a label")
+    run.trainer.run()
+    told = run.trainer.objective.loss.left_out
+    assert run.trainer.eval_loss(alone) == 0.0, "no text has a partner here"
+    assert run.trainer.objective.loss.left_out == told
 
 
 def test_a_loss_that_is_no_number_ends_the_run_at_once(tiny_bert, labeled, tmp_path):
