@@ -84,3 +84,10 @@ def test_costly_evaluation_is_pointed_out(plan_for, pairs):
     often = plan_for(pairs(rows=400), {"batch_size": 16, "eval_steps": 1})
     assert any("goes into evaluation" in sentence for sentence in often.advice)
     assert not any("goes into evaluation" in sentence for sentence in plan_for(pairs(rows=400)).advice)
+
+
+def test_evaluation_reads_further_than_training_and_costs_accordingly():
+    cut = dataclasses.replace(WORK, eval_texts=50_000)
+    whole = dataclasses.replace(cut, eval_mean_tokens=60.0)
+    assert all(there > here for here, there in zip(seconds(cut), seconds(whole), strict=True))
+    assert whole.eval_share > cut.eval_share

@@ -73,3 +73,15 @@ def test_both_texts_of_a_pair_count(plan_for, pairs):
 def test_a_model_without_a_tokenizer_file_is_told_as_an_estimate(plan_for, base, labeled, tmp_path):
     (tmp_path / "base-32-False" / "tokenizer.json").unlink()
     assert "estimated" in plan_for(labeled()).settings["max_seq_length"].reason
+
+
+@pytest.mark.parametrize("given", [{}, {"max_seq_length": 10}])
+def test_a_shorter_limit_is_said_to_hold_in_training_only(plan_for, write_base, labeled, given):
+    plan = plan_for(labeled(rows=200, length=spread), given, base=write_base(64))
+    assert "limits training only" in plan.settings["max_seq_length"].reason
+    assert "limit of 64 tokens" in plan.settings["max_seq_length"].reason
+
+
+def test_the_models_own_limit_is_no_limit_of_training_only(plan_for, write_base, labeled):
+    plan = plan_for(labeled(rows=200, length=lambda row: 30), base=write_base(16))
+    assert "training only" not in plan.settings["max_seq_length"].reason
