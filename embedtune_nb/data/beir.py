@@ -9,6 +9,7 @@ import pandas as pd
 
 from embedtune_nb.data.build import Built, clean_relevance
 from embedtune_nb.data.clean import Dropped, clean_groups, clean_texts, keep_and_count
+from embedtune_nb.data.readers import frame_of
 from embedtune_nb.data.roles import require_column
 from embedtune_nb.errors import ColumnError, DataError
 
@@ -77,7 +78,7 @@ def _table(given: Any, what: str) -> pd.DataFrame:
     if isinstance(given, pd.DataFrame):
         return given
     if isinstance(given, Mapping):
-        return pd.DataFrame({"id": list(given.keys()), "text": list(given.values())})
+        return frame_of({"id": list(given.keys()), "text": list(given.values())})
     raise DataError(
         f"{what} is a {type(given).__name__}.",
         expected="a DataFrame with an id and a text column, or a dict {id: text}",
@@ -130,6 +131,7 @@ def _judgements(qrels: Any, dropped: list[Dropped]) -> pd.DataFrame:
         rows = [
             (query, document, judged[document] if isinstance(judged, Mapping) else 1)
             for query, judged in qrels.items()
+            if judged is not None
             for document in ([judged] if isinstance(judged, (str, int)) else judged)
         ]
         qrels = pd.DataFrame(rows, columns=["query_id", "corpus_id", "relevance"])

@@ -82,7 +82,7 @@ def _labeled(table: pd.DataFrame, dropped: list[Dropped], notes: list[str]) -> B
     before = len(table)
     table = _drop_copies(table, ["value", "label"], "copy of an earlier row (same text, same label)", dropped)
     if table["label"].nunique() < 2:
-        only = table["label"].iloc[0]
+        only = table["label"].tolist()[0]
         raise DataError(
             f"All {before:,} rows have the label {only!r}.",
             expected="at least two classes",

@@ -138,7 +138,9 @@ def clean_labels(series: pd.Series, column: Hashable) -> Cleaned:
     elif present:
         whole = np.array([float(value) for value in values[~absent]])
         if not np.all(np.isfinite(whole) & (whole == np.floor(whole))):
-            row = int(np.flatnonzero(~absent)[np.flatnonzero(whole != np.floor(whole))[0]])
+            row = int(
+                np.flatnonzero(~absent)[np.flatnonzero(~np.isfinite(whole) | (whole != np.floor(whole)))[0]]
+            )
             raise DataError(
                 f"Column {column!r} holds fractions ({values[row]!r} in row {row}); "
                 "these are scores, not labels.",

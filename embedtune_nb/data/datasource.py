@@ -126,7 +126,7 @@ class Datasource:
         return cls(
             kind,
             built.frames,
-            name=name or "data",
+            name=str(name or "data"),
             kind_reason=kind_reason,
             roles=choices,
             dropped=built.dropped,
@@ -136,6 +136,11 @@ class Datasource:
     @classmethod
     def from_list(cls, rows: Iterable[Mapping[str, Any]], **options: Any) -> Datasource:
         """Make a Datasource from dicts, one a row. Options as in :meth:`from_pandas`."""
+        if isinstance(rows, str) or not isinstance(rows, Iterable):
+            raise DataError(
+                f"from_list was given a {type(rows).__name__}.",
+                expected='dicts, one a row, such as [{"text": "...", "label": "..."}]',
+            )
         rows = list(rows)
         for place, row in enumerate(rows):
             if not isinstance(row, Mapping):
@@ -144,18 +149,28 @@ class Datasource:
                     expected='one dict a row, such as {"text": "...", "label": "..."}',
                     fix='name the fields: [{"text": a, "label": b} for a, b in rows].',
                 )
-        return cls.from_pandas(pd.DataFrame(rows), **options)
+        return cls.from_pandas(readers.frame_of(rows), **options)
 
     @classmethod
     def from_dict(cls, columns: Mapping[str, Iterable[Any]], **options: Any) -> Datasource:
         """Make a Datasource from columns, ``{name: values}``. Options as in :meth:`from_pandas`."""
+        wrong = columns
+        if isinstance(columns, Mapping):
+            wrong = next((value for value in columns.values() if not isinstance(value, Iterable)), columns)
+        if wrong is not columns or not isinstance(columns, Mapping):
+            raise DataError(
+                f"from_dict was given a {type(columns).__name__}"
+                + (f" with a {type(wrong).__name__} for a column." if wrong is not columns else "."),
+                expected='columns by name, such as {"text": [...], "label": [...]}',
+                fix="use Datasource.from_list for dicts, one a row." if isinstance(columns, list) else "",
+            )
         listed = {
             name: [values] if isinstance(values, str) else list(values) for name, values in columns.items()
         }
         if len({len(values) for values in listed.values()}) > 1:
             sizes = ", ".join(f"{name!r}: {len(values):,}" for name, values in listed.items())
             raise DataError(f"The columns differ in length ({sizes}).", expected="columns of equal length")
-        return cls.from_pandas(pd.DataFrame(listed), **options)
+        return cls.from_pandas(readers.frame_of(listed), **options)
 
     @classmethod
     def from_csv(
@@ -165,7 +180,7 @@ class Datasource:
 
         Other options as in :meth:`from_pandas`. A line that cannot be read is named in the error.
         """
-        options.setdefault("name", Path(path).name.split(".")[0])
+        options.setdefault("name", readers.path_of(path).name.split(".")[0])
         return cls.from_pandas(readers.read_csv(path, separator=separator, encoding=encoding), **options)
 
     @classmethod
@@ -174,13 +189,13 @@ class Datasource:
 
         Other options as in :meth:`from_pandas`. A line that cannot be read is named in the error.
         """
-        options.setdefault("name", Path(path).name.split(".")[0])
+        options.setdefault("name", readers.path_of(path).name.split(".")[0])
         return cls.from_pandas(readers.read_jsonl(path, encoding=encoding), **options)
 
     @classmethod
     def from_parquet(cls, path: str | Path, **options: Any) -> Datasource:
         """Make a Datasource from a Parquet file. Options as in :meth:`from_pandas`."""
-        options.setdefault("name", Path(path).name.split(".")[0])
+        options.setdefault("name", readers.path_of(path).name.split(".")[0])
         return cls.from_pandas(readers.read_parquet(path), **options)
 
     @classmethod
@@ -211,7 +226,7 @@ class Datasource:
         return cls(
             RETRIEVAL,
             built.frames,
-            name=name or "data",
+            name=str(name or "data"),
             kind_reason="it was given as queries, documents and judgements",
             roles={} if group_column is None else {"group": RoleChoice(group_column, "you named it")},
             dropped=built.dropped,

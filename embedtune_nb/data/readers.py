@@ -6,7 +6,9 @@ import csv
 import gzip
 import io
 import json
+import os
 import re
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,10 @@ def read_csv(path: str | Path, *, separator: str = ",", encoding: str = "utf-8")
         If the file is missing, empty, not in *encoding*, or has a line with too many or too few fields.
     """
     path = existing_file(path)
+    if not isinstance(separator, str) or len(separator) != 1:
+        raise DataError(
+            f"separator is {separator!r}.", expected="a single character, such as ',' or ';' or '\\t'"
+        )
     text = _decoded(path, encoding)
     if not text.strip():
         raise DataError(f"{path} is empty.", expected="a header line and rows below it")
@@ -63,7 +69,7 @@ def read_jsonl(path: str | Path, *, encoding: str = "utf-8") -> pd.DataFrame:
             continue
         try:
             row = json.loads(line)
-        except ValueError as cause:
+        except (ValueError, RecursionError) as cause:
             whole = " The file looks like one JSON array." if not rows and line.lstrip()[0] == "[" else ""
             raise DataError(
                 f"{path}, line {number} is no JSON: {cause}.{whole}",
@@ -82,7 +88,7 @@ def read_jsonl(path: str | Path, *, encoding: str = "utf-8") -> pd.DataFrame:
         rows.append(row)
     if not rows:
         raise DataError(f"{path} is empty.", expected="one JSON object on each line")
-    return pd.DataFrame(rows)
+    return frame_of(rows)
 
 
 def read_parquet(path: str | Path) -> pd.DataFrame:
@@ -104,9 +110,26 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
         ) from cause
 
 
+def frame_of(content: Any) -> pd.DataFrame:
+    """Return a DataFrame of *content*, also where texts hold halves of broken characters."""
+    try:
+        return pd.DataFrame(content)
+    except UnicodeEncodeError:  # pandas' own text type refuses them; cleaning replaces them
+        return pd.DataFrame(content, dtype=object)
+
+
+def path_of(path: object) -> Path:
+    """Return *path* as a :class:`~pathlib.Path`, or raise naming what it is instead."""
+    if isinstance(path, (str, os.PathLike)):
+        return Path(path)
+    raise DataError(
+        f"The path is {path!r} ({type(path).__name__}).", expected="the path of a file, as text or Path"
+    )
+
+
 def existing_file(path: str | Path) -> Path:
     """Return *path* as a :class:`~pathlib.Path`, or raise naming the nearest file beside it."""
-    path = Path(path).expanduser()
+    path = path_of(path).expanduser()
     if path.is_file():
         return path
     if path.is_dir():
@@ -124,13 +147,18 @@ def existing_file(path: str | Path) -> Path:
 def _decoded(path: Path, encoding: str) -> str:
     raw = path.read_bytes()
     if raw[:2] == b"\x1f\x8b":
-        raw = gzip.decompress(raw)
+        try:
+            raw = gzip.decompress(raw)
+        except (OSError, EOFError, zlib.error) as cause:
+            raise DataError(
+                f"{path} cannot be unpacked: {cause}.", expected="a whole gzip file", fix="write it again."
+            ) from cause
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         encoding = "utf-16"
     elif encoding.casefold().replace("_", "-") in ("utf-8", "utf8"):
         encoding = "utf-8-sig"
     try:
-        return raw.decode(encoding).replace("\r\n", "\n")
+        return raw.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
     except LookupError as cause:
         raise DataError(
             f"There is no encoding {encoding!r}.", fix="pass a known one, such as encoding='utf-8'."

@@ -69,6 +69,12 @@ def choose_roles(
     NotYetError
         If the table has the shape of a kind that is not built yet.
     """
+    if roles is not None and not isinstance(roles, Mapping):
+        raise ColumnError(
+            f"roles is a {type(roles).__name__}.",
+            expected="a dict {role: column}, such as {'value': 'text', 'label': 'intent'}",
+            fix="name each column's role in a dict.",
+        )
     given = dict(roles or {})
     if group_column is not None:
         given["group"] = group_column
@@ -103,7 +109,7 @@ def choose_roles(
 
 def require_column(frame: pd.DataFrame, column: Hashable, role: str) -> None:
     """Raise a :class:`ColumnError` with the nearest name and the list if *column* is not in *frame*."""
-    if column in frame.columns:
+    if isinstance(column, Hashable) and column in frame.columns:
         return
     names = [str(name) for name in frame.columns]
     raise ColumnError(

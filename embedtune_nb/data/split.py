@@ -133,6 +133,17 @@ def split(
         _require_comparable(data, eval_datasource)
     parts = carry_out(data, seed=seed, selection=selection, eval_datasource=eval_datasource)
     train, chosen, verdict = parts.train, parts.selection, parts.verdict
+    if not len(verdict):
+        why = "every label stands on one text" if data.kind == LABELED else "all of it hangs together"
+        raise DataError(
+            f"Nothing can be held out for the verdict: {why}, near-copies counted as one.",
+            expected="classes with several different texts"
+            if data.kind == LABELED
+            else "queries with documents of their own",
+            fix="check the label column, bring more rows of each class, or pass eval_datasource."
+            if data.kind == LABELED
+            else "bring more rows, or pass eval_datasource.",
+        )
     advice = list(parts.advice)
     unit = "texts" if data.kind == LABELED else "queries"
     if len(verdict) < FEW_FOR_A_VERDICT:

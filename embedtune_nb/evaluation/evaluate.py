@@ -115,7 +115,10 @@ def _labels(
             f"{primary!r} is no metric of labels. {did_you_mean(primary, LABEL_METRICS)}".strip(),
             expected=" or ".join(map(repr, LABEL_METRICS)),
         )
-    seed, k = int(settings.get("seed") or 0), int(settings.get("neighbor_count") or NEIGHBOR_COUNT)
+    seed, k = int(settings.get("seed") or 0), settings.get("neighbor_count")
+    k = NEIGHBOR_COUNT if k is None else k
+    if not isinstance(k, int) or isinstance(k, bool) or k < 1:
+        raise PlanError(f"neighbor_count is {k!r}.", expected="a whole number from 1")
     held_out, pool = data.frames["examples"], reference.frames["examples"]
     asked, voting = len(held_out), len(pool)
     held_out = held_out.iloc[sample_rows(asked, settings.get("neighbor_eval_count"), seed)]

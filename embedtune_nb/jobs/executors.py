@@ -30,6 +30,8 @@ def start(folder: JobFolder, executor: str) -> None:
     JobError
         If the job has a worker already.
     """
+    if not folder.path.is_dir():
+        raise JobError(f"The folder of job {folder.id} was deleted.", fix="start it again with finetune().")
     descriptor = take(folder.lock)
     if descriptor is None:
         raise JobError(f"Job {folder.id} has a worker already.", fix="attach to it with Job.open(...).")

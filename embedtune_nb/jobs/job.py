@@ -213,7 +213,7 @@ class Job:
             parts.append(f"step {snapshot.steps_completed}/{snapshot.steps_total}")
         if snapshot.verdict:
             parts.append(snapshot.verdict["text"])
-        elif snapshot.reason:
+        elif snapshot.reason and snapshot.ended:  # else of an earlier attempt
             parts.append(snapshot.reason.splitlines()[0])
         return f"Job({self.id}: {', '.join(parts)})"
 

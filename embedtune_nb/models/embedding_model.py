@@ -79,6 +79,8 @@ class EmbeddingModel:
                 expected="a string or a list of at least one string",
                 fix="drop or convert it first.",
             )
+        if role not in (None, "query", "document"):
+            raise DataError(f"role is {role!r}.", expected="'query', 'document' or None")
         embeddings = self._loaded().embed(many, role=role)
         return embeddings[0] if isinstance(texts, str) else embeddings
 
@@ -235,8 +237,9 @@ class EmbeddingModel:
 
     def _loaded(self) -> Any:
         if self._encoder is None:
+            local_folder(self._spec)  # before torch is loaded: its absence is told at once
+
             from embedtune_nb.encoder.encoder import Encoder
 
-            local_folder(self._spec)
             self._encoder = Encoder.load(self._spec, {})
         return self._encoder

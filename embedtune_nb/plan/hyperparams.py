@@ -361,7 +361,7 @@ def _checked(key: str, value: Any, loss: str) -> Any:
         )
     try:
         return entry.parse(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         hint = did_you_mean(value, _options(entry)) if isinstance(value, str) else ""
         raise PlanError(
             f"{key} is {_short(value)} ({type(value).__name__}).",

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from embedtune_nb.store.home import cache_dir
+from embedtune_nb.store.home import cache_dir, home
 
 # glibc gives large blocks back to the system after every step and faults their pages in again at the
 # next one, which costs a training step 10 to 30 % of its time; kept blocks do not
@@ -27,6 +27,7 @@ def child_environment() -> dict[str, str]:
         **_OPENMP,
         **_MALLOC,
         **os.environ,
+        "EMBEDTUNE_HOME": str(home()),  # a relative one would mean another folder where the child works
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONSAFEPATH": "1",  # files beside the notebook or the job are data, never modules
         "PYTHONUNBUFFERED": "1",

@@ -73,8 +73,8 @@ class JobFolder:
     def has_plan(self) -> bool:
         """Return whether the plan can be read; a power cut can leave it empty."""
         try:
-            return isinstance(self.plan(), dict)
-        except (OSError, ValueError):
+            return {"kind", "name"} <= set(self.plan())
+        except (OSError, ValueError, TypeError):
             return False
 
     def worker(self) -> dict[str, Any]:

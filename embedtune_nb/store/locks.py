@@ -57,8 +57,15 @@ def is_held(path: Path) -> bool:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of *path* for the length of a ``with`` block, after waiting for it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as cause:
+        raise StoreError(
+            f"Cannot write to {path.parent}: {cause.strerror or cause}.",
+            expected="a folder this user may write to",
+            fix="set EMBEDTUNE_HOME to such a folder, or mend the permissions.",
+        ) from cause
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -228,12 +228,13 @@ class _Run:
     def _reading_at_most(self, tokens: int | None) -> Iterator[None]:
         """Let the model read at most *tokens* of a text inside the block; None changes nothing."""
         model, now = self.encoder.model, self.encoder.model.max_seq_length
-        if tokens is not None and now is not None:
+        limited = tokens is not None and self.encoder.max_seq_length is not None  # word tables have no limit
+        if limited:
             model.max_seq_length = tokens
         try:
             yield
         finally:
-            if tokens is not None and now is not None:
+            if limited:
                 model.max_seq_length = now
 
 

@@ -35,7 +35,9 @@ def watch(job: Any) -> None:
 def display_job(job: Any) -> None:
     """Display *job* at the end of a cell: a monitor in a notebook, its one-line repr in a terminal."""
     if running_kernel() is not None:
-        NotebookWatch(job)
+        shown = NotebookWatch(job)
+        if job.status in FINAL_STATES:  # its picture is ready at once, so that a notebook run unseen keeps it
+            shown.finish()
     else:
         sys.stdout.write(f"{job!r}\n")
 

@@ -272,3 +272,26 @@ def test_near_copies_agree_with_a_comparison_of_all_pairs():
     assert should.sum() > len(texts) + 100
     assert not (do & ~should).any()
     assert (do & should).sum() >= 0.97 * should.sum()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Datasource.from_list(None),
+        lambda: Datasource.from_dict(None),
+        lambda: Datasource.from_dict([{"text": "a", "label": "b"}]),
+        lambda: Datasource.from_dict({"text": ["a", "b"], "label": None}),
+        lambda: Datasource.from_csv(None),
+        lambda: Datasource.from_dict({"text": ["a", "b"], "label": ["x", "y"]}, roles=["text", "label"]),
+        lambda: Datasource.from_dict({"text": ["a", "b"], "label": ["x", "y"]}, roles={"value": ["text"]}),
+        lambda: Datasource.from_dict({"text": ["a", "b"], "label": [float("inf"), 1.0]}),
+    ],
+)
+def test_arguments_of_a_wrong_type_are_refused_in_our_words(make):
+    with pytest.raises(DataError):
+        make()
+
+
+def test_a_name_that_is_no_text_is_shown_as_one():
+    data = Datasource.from_dict({"text": ["a", "b"], "label": ["x", "y"]}, name=5)
+    assert ">5</b>" in data._repr_html_()

@@ -131,3 +131,29 @@ def test_lists_and_columns_of_the_wrong_shape_are_refused():
         Datasource.from_list([{"text": "a"}, ("b", "c")])
     with pytest.raises(DataError, match="'text': 2, 'label': 3"):
         Datasource.from_dict({"text": ["a", "b"], "label": ["x", "y", "x"]})
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        (b"text,label\na,b\n", {"separator": ";;"}),
+        (b"text,label\na,b\n", {"separator": None}),
+        (b"\x1f\x8b\x08\x00torn", {}),
+    ],
+)
+def test_a_csv_that_cannot_be_read_that_way_is_refused_in_our_words(tmp_path, content, options):
+    (tmp_path / "mail.csv").write_bytes(content)
+    with pytest.raises(DataError):
+        Datasource.from_csv(tmp_path / "mail.csv", **options)
+
+
+def test_lines_may_end_as_on_an_old_mac(tmp_path):
+    (tmp_path / "mail.csv").write_bytes(b"text,label\rfirst text,a\rsecond text,b\r")
+    assert content(Datasource.from_csv(tmp_path / "mail.csv")) == [("first text", "a"), ("second text", "b")]
+
+
+def test_halves_of_characters_in_jsonl_are_replaced_and_told(tmp_path):
+    (tmp_path / "mail.jsonl").write_text('{"text": "\\ud800 a", "label": "x"}\n{"text": "b", "label": "y"}\n')
+    data = Datasource.from_jsonl(tmp_path / "mail.jsonl")
+    assert data.texts() == ["\ufffd a", "b"]
+    assert any("broken characters" in note for note in data.notes)

@@ -269,3 +269,9 @@ def test_a_changed_file_is_noticed(tmp_path):
         Split.read(tmp_path)
     with pytest.raises(IntegrityError):
         Split.read(tmp_path / "nowhere")
+
+
+def test_labels_of_one_text_each_are_refused_before_anything_starts():
+    rows = [{"text": f"some text {n} here", "label": f"c{n}"} for n in range(40)]
+    with pytest.raises(DataError, match="Nothing can be held out"):
+        split(Datasource.from_list(rows))

@@ -134,3 +134,10 @@ def test_a_retrieval_set_of_its_own_judges_the_run(selection, job, labeled):
     worker.work()
     assert worker.of(VerdictReached)[0].verdict["queries"] == 30
     assert worker.of(Published)
+
+
+def test_a_word_table_without_a_length_limit_is_evaluated_during_training(home, tiny_static, labeled):
+    plan, parts = resolve(resolve_base(str(tiny_static)), labeled, name="toy", hyperparams=QUICK)
+    worker = Worker(create("toy", plan.to_json(), parts.write))
+    worker.work()
+    assert worker.of(Published)
