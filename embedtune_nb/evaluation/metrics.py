@@ -15,7 +15,12 @@ from embedtune_nb.errors import PlanError, did_you_mean
 RETRIEVAL_METRICS = ("ndcg@10", "mrr@10", "recall@1", "recall@10", "precision@10")
 LABEL_METRICS = ("accuracy", "f1_macro")
 _NAMES = {"ndcg": "NDCG", "mrr": "MRR", "recall": "Recall", "precision": "Precision"}
-_OTHERS = {"accuracy": "Accuracy", "f1_macro": "Macro F1"}
+_OTHERS = {
+    "accuracy": "Accuracy",
+    "f1_macro": "Macro F1",
+    "head_accuracy": "Accuracy of the head",
+    "loss": "Loss",
+}
 
 
 def parse_metric(metric: str) -> tuple[str, int]:

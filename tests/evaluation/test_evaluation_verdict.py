@@ -28,7 +28,7 @@ def test_a_clear_gain_is_better_and_reads_as_one_line():
     assert verdict.answer == "better"
     assert verdict.wins + verdict.losses + verdict.ties == verdict.queries == 650
     assert verdict.low < verdict.difference < verdict.high
-    change = r"0\.\d\d -> 0\.\d\d, \+0\.\d\d \[\+0\.\d\d, \+0\.\d\d\]"
+    change = r"0\.\d{3} -> 0\.\d{3}, \+0\.\d{3} \[\+0\.\d{3}, \+0\.\d{3}\]"
     assert re.fullmatch(rf"Better: NDCG@10 {change}, \d+ wins, \d+ losses, \d+ ties", str(verdict))
     assert verdict.text == repr(verdict) == str(verdict)
 
