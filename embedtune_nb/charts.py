@@ -7,6 +7,7 @@ for before, blue for after, everywhere.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import altair as alt
@@ -107,7 +108,7 @@ def before_after(
     point_size
         Area of a point in square pixels.
     """
-    frame, encoding = _coloured(frame, colour)
+    frame, encoding = _coloured(_inert(frame), colour)
     tooltip = [column for column in ("text", colour, "kept", "moved") if column in frame]
     spans = [
         _span(frame, ["x_before", "x_after"]),
@@ -205,6 +206,18 @@ def _metric_chart(
         )
         title += f"   best {best['value']:.3f} ◆"
     return alt.layer(*layers).properties(width=width, height=height, title=title)
+
+
+def _inert(frame: pd.DataFrame) -> pd.DataFrame:
+    """Break what could end a script: Altair writes the data of a chart raw into the page's own script."""
+    texts = frame.select_dtypes(include=["object", "string", "category"]).columns
+    broken = {
+        name: frame[name].map(
+            lambda value: re.sub(r"<(?=[/!])", "<\u2060", value) if isinstance(value, str) else value
+        )
+        for name in texts
+    }
+    return frame.assign(**broken)
 
 
 def _coloured(frame: pd.DataFrame, colour: str) -> tuple[pd.DataFrame, dict[str, Any]]:

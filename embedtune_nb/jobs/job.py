@@ -163,10 +163,14 @@ class Job:
                 f"Job {self.id} was stopped at step {snapshot.steps_completed} of {snapshot.steps_total}.",
                 fix="carry on with job.resume().",
             )
-        levers = "; ".join(snapshot.levers)
+        fix = "see job.log() for the whole story."
+        if snapshot.levers:
+            fix = f"try, in this order: {'; '.join(snapshot.levers)}."
+        elif "What to do:" in snapshot.reason:
+            fix = ""  # the worker's error says it
         raise JobFailedError(
             f"Job {self.id} {'was lost' if snapshot.state == 'lost' else 'failed'}: {snapshot.reason}",
-            fix=(f"try, in this order: {levers}." if levers else "see job.log() for the whole story."),
+            fix=fix,
         )
 
     def stop(self) -> Job:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable
@@ -33,9 +34,11 @@ def publish(destination: Path, build: Callable[[Path], None]) -> Path:
         If the disk refuses, for want of space for example.
     """
     parent = destination.parent
-    temporary = parent / f".tmp-{uuid.uuid4().hex}"
+    draft = f".tmp-{destination.name}."
+    temporary = parent / f"{draft}{uuid.uuid4().hex}"
     try:
         temporary.mkdir(parents=True)
+        _remove_abandoned(parent, draft, keep=temporary)
         build(temporary)
         write_manifest(temporary)
         _sync_folder(temporary)
@@ -59,6 +62,13 @@ def publish(destination: Path, build: Callable[[Path], None]) -> Path:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return destination
+
+
+def _remove_abandoned(parent: Path, draft: str, keep: Path) -> None:
+    """Remove what a publisher of the same folder left when it was killed."""
+    for path in parent.iterdir():
+        if re.fullmatch(re.escape(draft) + "[0-9a-f]{32}", path.name) and path != keep:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def write_manifest(folder: Path) -> None:

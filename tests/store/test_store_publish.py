@@ -28,6 +28,15 @@ def test_a_failing_build_leaves_nothing_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_publisher_left_is_removed_by_the_next(tmp_path):
+    abandoned = tmp_path / f".tmp-m.{'0' * 32}"
+    other = tmp_path / f".tmp-m.x.{'0' * 32}"
+    abandoned.mkdir()
+    other.mkdir()
+    store.publish(tmp_path / "m", _build)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "m"]
+
+
 def test_the_first_of_two_publishers_wins(tmp_path):
     store.publish(tmp_path / "m", _build)
     with pytest.raises(AlreadyExistsError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 
 import ipywidgets
 import pandas as pd
@@ -19,7 +18,6 @@ from embedtune_nb.store.locks import take
 from embedtune_nb.widgets.data_choice import DataChoice
 from embedtune_nb.widgets.data_picker import DataPicker
 from embedtune_nb.widgets.studio import Studio
-from embedtune_nb.widgets.studio_errands import Errands
 from embedtune_nb.widgets.studio_plan import standing_of
 from embedtune_nb.widgets.studio_state import StudioState, parsed, suggested_name
 from embedtune_nb.widgets.studio_summaries import step_lines
@@ -380,32 +378,3 @@ def test_a_name_that_cannot_be_looked_up_harms_nothing_else(studio_of, table, ho
 
 
 # Errands -----------------------------------------------------------------------------------------------
-
-
-def test_the_newest_errand_of_a_topic_wins():
-    errands, entered, go_on, results = Errands(), threading.Event(), threading.Event(), []
-
-    def slow():
-        entered.set()
-        go_on.wait(PATIENCE)
-        return "old"
-
-    errands.ask("topic", slow, results.append, results.append)
-    entered.wait(PATIENCE)
-    errands.ask("topic", lambda: "newer", results.append, results.append)
-    errands.ask("topic", lambda: "newest", results.append, results.append)
-    errands.ask("other", lambda: "other", results.append, results.append)
-    go_on.set()
-    assert errands.settle(PATIENCE)
-    assert results == ["newest", "other"]
-    errands.close()
-
-
-def test_an_errand_that_fails_says_so_and_the_next_one_runs():
-    errands, failures, results = Errands(), [], []
-    errands.ask("a", lambda: 1 / 0, results.append, failures.append)
-    errands.ask("b", lambda: 1, lambda value: 1 / 0, failures.append)
-    errands.ask("c", lambda: "fine", results.append, failures.append)
-    assert errands.settle(PATIENCE)
-    assert results == ["fine"] and [type(failure) for failure in failures] == [ZeroDivisionError] * 2
-    errands.close()
