@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,19 @@ class NotebookPage:
             self.console_errors.append(message.text[:500])
 
     def _enter(self, theme: str) -> None:
+        """Open the notebook; once in a while a kernel's first word is lost, and a user would reload."""
+        from playwright.sync_api import TimeoutError as Late
+
+        for patience in (40, 60, 90):
+            try:
+                return self._load(theme, patience)
+            except Late:
+                if patience == 90:
+                    raise
+                warnings.warn(f"no idle kernel after {patience} s, the page is loaded anew", stacklevel=2)
+        return None
+
+    def _load(self, theme: str, patience: float) -> None:
         page = self.page
         page.goto(f"{self.lab.server.url}/lab?reset", wait_until="domcontentloaded")
         page.wait_for_function(
@@ -211,7 +225,7 @@ class NotebookPage:
         self.command("application:toggle-left-area")
         self.command("docmanager:open", {"path": self.path.name, "factory": "Notebook"})
         page.wait_for_selector(f"{CURRENT} .jp-Cell", timeout=60 * SECONDS)
-        self.wait_idle()
+        self.wait_idle(patience)
         # A first cell that is faster than the widget manager would show its text/plain.
         page.wait_for_function(
             "() => window.jupyterapp.shell.currentWidget.content.rendermime.mimeTypes"
