@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -56,6 +57,7 @@ def to_datasource(
         _agree(source, "label", label_column)
         _agree(source, "value", value_column if value_column != VALUE_COLUMN else None)
         return source
+    build: Callable[..., Datasource]
     if isinstance(data, pd.DataFrame):
         columns, build = set(data.columns), Datasource.from_pandas
     elif isinstance(data, dict):

@@ -68,9 +68,8 @@ class EmbeddingModel:
         DataError
             If something in *texts* is not a string.
         """
-        if isinstance(texts, str):
-            many = [texts]
-        else:
+        many: list[Any] = [texts]
+        if not isinstance(texts, str):
             many = list(texts) if isinstance(texts, Iterable) and not isinstance(texts, Mapping) else [texts]
         wrong = [text for text in many if not isinstance(text, str)][:1]
         if wrong or not many:
