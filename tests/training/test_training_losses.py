@@ -46,7 +46,7 @@ def _slow_supervised_contrast(vectors: np.ndarray, labels: list[int], scale: flo
 def test_label_contrast_equals_a_slow_loop(encoder):
     vectors, labels = _vectors(11), [0, 1, 2, 0, 1, 2, 0, 3, 1, 0, 4]
     loss = LabelContrastiveLoss(encoder.model, scale=10.0)
-    value = loss.from_embeddings(vectors, torch.tensor(labels))
+    value = loss.from_embeddings([vectors], torch.tensor(labels))
     assert value.item() == pytest.approx(_slow_supervised_contrast(vectors.numpy(), labels, 10.0), rel=1e-9)
     assert loss.alone == 2  # labels 3 and 4 have one text each
     assert "2 times" in loss.left_out
@@ -54,7 +54,7 @@ def test_label_contrast_equals_a_slow_loop(encoder):
 
 def test_label_contrast_without_any_positive_is_zero_and_can_be_stepped(encoder):
     vectors = _vectors(3).requires_grad_()
-    loss = LabelContrastiveLoss(encoder.model).from_embeddings(vectors, torch.tensor([0, 1, 2]))
+    loss = LabelContrastiveLoss(encoder.model).from_embeddings([vectors], torch.tensor([0, 1, 2]))
     loss.backward()
     assert loss.item() == 0.0 and not vectors.grad.any()
 
@@ -68,10 +68,10 @@ def test_gradients_agree_with_finite_differences(encoder, seed):
     ranking = RankingLoss(encoder.model, KnownPositives(["a"], ["b"]), scale=3.0)
     head = ClassHead(6, 3).double()
     assert torch.autograd.gradcheck(
-        lambda vectors: contrast.from_embeddings(vectors, labels), _vectors(5, seed).requires_grad_()
+        lambda vectors: contrast.from_embeddings([vectors], labels), _vectors(5, seed).requires_grad_()
     )
     assert torch.autograd.gradcheck(
-        lambda left, right: ranking.from_embeddings(left, right, mask),
+        lambda left, right: ranking.compute([left, right], mask),
         (_vectors(5, seed).requires_grad_(), _vectors(5, seed + 9).requires_grad_()),
     )
     assert torch.autograd.gradcheck(
@@ -116,7 +116,7 @@ def test_masked_documents_leave_the_softmax():
     anchors, documents = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[1.0, 0.0], [1.0, 0.0]])
     mask = torch.tensor([[False, True], [False, False]])
     # row 0 keeps its own document only: loss 0; row 1 sees two equal documents: log 2
-    value = loss.from_embeddings(anchors, documents, mask)
+    value = loss.compute([anchors, documents], mask)
     assert value.item() == pytest.approx(math.log(2) / 2, rel=1e-6)
 
 
