@@ -57,7 +57,7 @@ def copy_groups(texts: Sequence[str], *, threshold: float = THRESHOLD) -> np.nda
         return np.zeros(0, dtype=int)
     left, right = _candidates(unique)
     similar = np.fromiter(
-        (_jaccard(unique[a], unique[b]) >= threshold for a, b in zip(left, right, strict=True)),
+        (similarity(unique[a], unique[b]) >= threshold for a, b in zip(left, right, strict=True)),
         bool,
         len(left),
     )
@@ -67,7 +67,7 @@ def copy_groups(texts: Sequence[str], *, threshold: float = THRESHOLD) -> np.nda
 
 
 def _candidates(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    signatures = _signatures(texts)
+    signatures = minhash(texts, hashes=_BANDS * _ROWS_PER_BAND)
     pairs = []
     for band in range(_BANDS):
         columns = np.ascontiguousarray(signatures[:, band * _ROWS_PER_BAND : (band + 1) * _ROWS_PER_BAND])
@@ -83,46 +83,62 @@ def _candidates(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     return joined[:, 0], joined[:, 1]
 
 
-def _signatures(texts: Sequence[str]) -> np.ndarray:
+def minhash(texts: Sequence[str], *, hashes: int, shingle: int = SHINGLE) -> np.ndarray:
+    """Return MinHash signatures: the share of equal entries estimates the Jaccard similarity of two texts.
+
+    Parameters
+    ----------
+    texts
+        n normalised texts, of which the first 2,000 characters are read.
+    hashes
+        Entries of a signature.
+    shingle
+        Characters of the overlapping pieces that are compared.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint32, (n, hashes).
+    """
     generator = np.random.default_rng(20)
-    count = _BANDS * _ROWS_PER_BAND
-    multiply = generator.integers(1, 2**63, count, dtype=np.uint64) | np.uint64(1)
-    add = generator.integers(0, 2**63, count, dtype=np.uint64)
-    padded = [text[:_LONGEST].ljust(SHINGLE).encode() for text in texts]
+    multiply = generator.integers(1, 2**63, hashes, dtype=np.uint64) | np.uint64(1)
+    add = generator.integers(0, 2**63, hashes, dtype=np.uint64)
+    padded = [text[:_LONGEST].ljust(shingle) for text in texts]
     sizes = np.array([len(text) for text in padded])
-    signatures = np.empty((len(texts), count), dtype=np.uint32)
+    signatures = np.empty((len(texts), hashes), dtype=np.uint32)
     ends = np.cumsum(sizes)
     start = 0
     while start < len(texts):
         reach = (ends[start - 1] if start else 0) + _CHUNK_BYTES
         stop = max(start + 1, int(np.searchsorted(ends, reach, side="right")))
-        hashes, offsets = _shingle_hashes(padded[start:stop], sizes[start:stop])
-        for place in range(count):
-            mixed = ((hashes * multiply[place] + add[place]) >> np.uint64(32)).astype(np.uint32)
+        pieces, offsets = _shingle_hashes(padded[start:stop], sizes[start:stop], shingle)
+        for place in range(hashes):
+            mixed = ((pieces * multiply[place] + add[place]) >> np.uint64(32)).astype(np.uint32)
             signatures[start:stop, place] = np.minimum.reduceat(mixed, offsets)
         start = stop
     return signatures
 
 
-def _shingle_hashes(padded: list[bytes], sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    letters = np.frombuffer(b"".join(padded), dtype=np.uint8).astype(np.uint64)
-    windows = np.zeros(len(letters) - SHINGLE + 1, dtype=np.uint64)
-    for place in range(SHINGLE):
+def _shingle_hashes(padded: list[str], sizes: np.ndarray, shingle: int) -> tuple[np.ndarray, np.ndarray]:
+    letters = np.frombuffer("".join(padded).encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
+    windows = np.zeros(len(letters) - shingle + 1, dtype=np.uint64)
+    for place in range(shingle):
         windows = windows * np.uint64(0x100000001B3) + letters[place : place + len(windows)]
     windows = (windows ^ (windows >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
     ends = np.cumsum(sizes)
     inside = np.ones(len(windows), bool)
-    for back in range(1, SHINGLE):
+    for back in range(1, shingle):
         inside[ends[:-1] - back] = False
-    counts = sizes - SHINGLE + 1
+    counts = sizes - shingle + 1
     return windows[inside], np.concatenate(([0], np.cumsum(counts)[:-1]))
 
 
-def _jaccard(first: str, second: str) -> float:
-    a, b = _shingles(first), _shingles(second)
+def similarity(first: str, second: str, shingle: int = SHINGLE) -> float:
+    """Return the Jaccard similarity (0 to 1) of the *shingle*-grams of two normalised texts."""
+    a, b = _shingles(first, shingle), _shingles(second, shingle)
     return len(a & b) / len(a | b)
 
 
-def _shingles(text: str) -> set[bytes]:
-    padded = text[:_LONGEST].ljust(SHINGLE).encode()
-    return {padded[place : place + SHINGLE] for place in range(len(padded) - SHINGLE + 1)}
+def _shingles(text: str, shingle: int) -> set[str]:
+    padded = text[:_LONGEST].ljust(shingle)
+    return {padded[place : place + shingle] for place in range(len(padded) - shingle + 1)}
