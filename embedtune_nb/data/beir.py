@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from embedtune_nb.data.build import Built, clean_relevance
+from embedtune_nb.data.build import Built
 from embedtune_nb.data.clean import Dropped, clean_groups, clean_texts, keep_and_count
 from embedtune_nb.data.readers import frame_of
 from embedtune_nb.data.roles import require_column
+from embedtune_nb.data.scores import clean_relevance
 from embedtune_nb.errors import ColumnError, DataError
 
 _ID_NAMES = ("id", "_id", "query_id", "query-id", "qid", "corpus_id", "corpus-id", "doc_id", "docid", "pid")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from embedtune_nb.data.visible import is_blank
 from embedtune_nb.errors import ColumnError, DataError
 
 
@@ -41,10 +42,20 @@ class Cleaned:
     notes: list[str] = field(default_factory=list)
 
 
-def clean_texts(series: pd.Series, column: Hashable) -> Cleaned:
+def clean_texts(series: pd.Series, column: Hashable, rows: np.ndarray | None = None) -> Cleaned:
     """Read a column as texts.
 
-    Missing and blank entries are marked. Numbers and dates among texts are written out and noted.
+    Missing and blank entries are marked; a text of spaces and invisible characters alone is blank. Numbers
+    and dates among texts are written out and noted.
+
+    Parameters
+    ----------
+    series
+        The column.
+    column
+        What to call it.
+    rows
+        The source row of each entry where that is not its place.
 
     Raises
     ------
@@ -57,11 +68,12 @@ def clean_texts(series: pd.Series, column: Hashable) -> Cleaned:
     absent = series.isna().to_numpy(dtype=bool)
     is_text = np.fromiter((isinstance(value, str) for value in values), bool, len(values))
     foreign = np.flatnonzero(~is_text & ~absent)
+    row_of = np.arange(len(values)) if rows is None else rows
     notes: list[str] = []
     for row in foreign:
         if not isinstance(values[row], (numbers.Number, decimal.Decimal, datetime.date, np.bool_)):
             raise DataError(
-                f"Row {row} of column {column!r} holds a {type(values[row]).__name__}, not a text.",
+                f"Row {row_of[row]} of column {column!r} holds a {type(values[row]).__name__}, not a text.",
                 expected="one text in each row",
                 fix="bring it into the form of one text a row (a list can be unfolded with "
                 f"df.explode({column!r})), or name another column.",
@@ -76,7 +88,7 @@ def clean_texts(series: pd.Series, column: Hashable) -> Cleaned:
     if len(foreign):
         notes.append(
             f"{len(foreign):,} values of column {column!r} were no texts and were written out as such "
-            f"(first: row {foreign[0]}, {values[foreign[0]]!r})."
+            f"(first: row {row_of[foreign[0]]}, {values[foreign[0]]!r})."
         )
         for row in foreign:
             values[row] = str(values[row])
@@ -86,7 +98,7 @@ def clean_texts(series: pd.Series, column: Hashable) -> Cleaned:
             f"{mended:,} texts of column {column!r} held halves of broken characters; each was replaced by "
             "U+FFFD."
         )
-    blank = np.fromiter((isinstance(value, str) and not value.strip() for value in values), bool, len(values))
+    blank = np.fromiter((isinstance(value, str) and is_blank(value) for value in values), bool, len(values))
     values[absent | blank] = None
     return Cleaned(values, {f"no {column}": absent, f"blank {column}": blank}, notes)
 
@@ -130,7 +142,7 @@ def clean_labels(series: pd.Series, column: Hashable) -> Cleaned:
         )
     blank = np.zeros(len(values), bool)
     if present == ["text"]:
-        blank = np.fromiter((isinstance(v, str) and not v.strip() for v in values), bool, len(values))
+        blank = np.fromiter((isinstance(v, str) and is_blank(v) for v in values), bool, len(values))
         notes += _lookalikes({str(value) for value in values[~absent & ~blank]}, column)
     elif present == ["truth value"]:
         values[~absent] = [str(bool(value)) for value in values[~absent]]
@@ -145,7 +157,8 @@ def clean_labels(series: pd.Series, column: Hashable) -> Cleaned:
                 f"Column {column!r} holds fractions ({values[row]!r} in row {row}); "
                 "these are scores, not labels.",
                 expected="texts or whole numbers as labels",
-                fix="cut the scores into classes (pandas.cut) and name that column as the label.",
+                fix="pass kind='scored' to train on scores, or cut them into classes (pandas.cut) and name "
+                "that column as the label.",
             )
         if any(abs(value) >= 2**53 for value in whole):
             raise DataError(

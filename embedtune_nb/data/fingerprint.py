@@ -21,6 +21,10 @@ def fingerprint(kind: str, frames: Mapping[str, pd.DataFrame]) -> str:
     for name in sorted(frames):
         for column in sorted(set(frames[name].columns) - _NOT_CONTENT.get(name, set())):
             values = frames[name][column].tolist()
+            if values and isinstance(values[0], (list, tuple, np.ndarray)):
+                sizes = np.array([len(entry) for entry in values], dtype="<i8")
+                digest.update(f"\0{name}.{column}:list:{len(values)}\0".encode() + sizes.tobytes())
+                values = [text for entry in values for text in entry]
             is_text = not values or isinstance(values[0], str)
             digest.update(f"\0{name}.{column}:{'text' if is_text else 'number'}:{len(values)}\0".encode())
             if is_text:

@@ -1,59 +1,67 @@
-"""The kinds of a Datasource: what each is made of and which of them work today."""
+"""The kinds of a Datasource: what each is made of."""
 
 from __future__ import annotations
 
-from embedtune_nb.errors import DataError, NotYetError, did_you_mean
+from embedtune_nb.errors import DataError, did_you_mean
 
-LABELED, PAIRS, RETRIEVAL = "labeled", "pairs", "retrieval"
-KINDS = (LABELED, "scored", PAIRS, "triplets", "scored_pairs", "nli", RETRIEVAL)
-READY_KINDS = (LABELED, PAIRS, RETRIEVAL)
+LABELED, SCORED, PAIRS, TRIPLETS = "labeled", "scored", "pairs", "triplets"
+SCORED_PAIRS, NLI, RETRIEVAL = "scored_pairs", "nli", "retrieval"
+KINDS = (LABELED, SCORED, PAIRS, TRIPLETS, SCORED_PAIRS, NLI, RETRIEVAL)
+READY_KINDS = KINDS
+
+ENTAILMENT, NEUTRAL, CONTRADICTION = "entailment", "neutral", "contradiction"
+NLI_LABELS = (ENTAILMENT, NEUTRAL, CONTRADICTION)
 
 ROLES: dict[str, tuple[str, ...]] = {
     LABELED: ("value", "label"),
+    SCORED: ("value", "score"),
     PAIRS: ("anchor", "positive"),
+    TRIPLETS: ("anchor", "positive", "negatives"),
+    SCORED_PAIRS: ("sentence1", "sentence2", "score"),
+    NLI: ("premise", "hypothesis", "label"),
     RETRIEVAL: ("query", "document"),
 }
 OPTIONAL_ROLES: dict[str, tuple[str, ...]] = {
-    LABELED: ("group",),
-    PAIRS: ("group",),
+    **dict.fromkeys(KINDS, ("group",)),
     RETRIEVAL: ("relevance", "group"),
 }
+# Columns of the canonical frame that hold texts, in the order in which they are told and embedded.
+TEXT_ROLES: dict[str, tuple[str, ...]] = {
+    LABELED: ("value",),
+    SCORED: ("value",),
+    PAIRS: ("anchor", "positive"),
+    TRIPLETS: ("anchor", "positive", "negatives"),
+    SCORED_PAIRS: ("sentence1", "sentence2"),
+    NLI: ("premise", "hypothesis"),
+    RETRIEVAL: ("query", "document"),
+}
 FRAMES: dict[str, tuple[str, ...]] = {
-    LABELED: ("examples",),
-    PAIRS: ("examples",),
+    **dict.fromkeys(KINDS, ("examples",)),
     RETRIEVAL: ("queries", "corpus", "qrels"),
 }
 MEANING = {
     LABELED: "texts with a class",
-    "scored": "texts with a number",
+    SCORED: "texts with a number",
     PAIRS: "an anchor and a text that belongs to it",
-    "triplets": "an anchor, a positive and one or more negatives",
-    "scored_pairs": "two texts and how similar they are",
-    "nli": "a premise, a hypothesis and entailment, neutral or contradiction",
+    TRIPLETS: "an anchor, a positive and one or more negatives",
+    SCORED_PAIRS: "two texts and how similar they are",
+    NLI: "a premise, a hypothesis and entailment, neutral or contradiction",
     RETRIEVAL: "queries, documents and which document answers which query",
 }
 
 
 def require_ready(kind: str) -> str:
-    """Return *kind* if data of this kind can be built.
+    """Return *kind* if there is such a kind of data.
 
     Raises
     ------
     DataError
         If no such kind exists.
-    NotYetError
-        If the kind is designed but not built.
     """
     if kind not in KINDS:
         raise DataError(
             f"There is no kind {kind!r}.",
             expected="one of " + ", ".join(KINDS),
             fix=did_you_mean(kind, KINDS) + "Choose a kind, or leave kind out to have it inferred.",
-        )
-    if kind not in READY_KINDS:
-        raise NotYetError(
-            f"Data of the kind {kind!r} ({MEANING[kind]}) cannot be used yet.",
-            expected="one of " + ", ".join(f"{ready!r} ({MEANING[ready]})" for ready in READY_KINDS),
-            fix="bring the data into one of these forms and name it with kind=...",
         )
     return kind

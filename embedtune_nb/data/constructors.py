@@ -1,0 +1,196 @@
+"""The ways to make a Datasource."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from embedtune_nb.data import readers
+from embedtune_nb.data.beir import build_retrieval
+from embedtune_nb.data.build import build_frames
+from embedtune_nb.data.kinds import RETRIEVAL
+from embedtune_nb.data.roles import RoleChoice, choose_roles
+from embedtune_nb.errors import DataError
+
+if TYPE_CHECKING:
+    from embedtune_nb.data.datasource import Datasource
+
+
+class Constructors:
+    """The ``from_...`` methods of :class:`~embedtune_nb.data.datasource.Datasource`."""
+
+    @classmethod
+    def from_pandas(
+        cls,
+        df: pd.DataFrame,
+        *,
+        kind: str | None = None,
+        roles: Mapping[str, Hashable] | None = None,
+        group_column: Hashable | None = None,
+        score_range: tuple[float, float] | None = None,
+        name: str | None = None,
+    ) -> Datasource:
+        """Make a Datasource from a DataFrame.
+
+        Parameters
+        ----------
+        df
+            One example a row.
+        kind
+            ``"labeled"`` (roles value, label), ``"scored"`` (value, score), ``"pairs"`` (anchor, positive),
+            ``"triplets"`` (anchor, positive, negatives), ``"scored_pairs"`` (sentence1, sentence2, score),
+            ``"nli"`` (premise, hypothesis, label) or ``"retrieval"`` (query, document, optional
+            relevance). Inferred from names and content by default.
+        roles
+            ``{role: column}`` where the names of the columns do not say it. Negatives may be one column of
+            texts, one of lists, or a list of columns.
+        group_column
+            Rows with the same value here stay together in a split (pages of one book, posts of one author).
+        score_range
+            Lowest and highest score there can be, for scored pairs. Taken from the scores by default.
+        name
+            What to call it on screen.
+
+        Raises
+        ------
+        ColumnError
+            If a column is missing or more than one reading is possible; the message lists the candidates.
+        DataError
+            If the rows cannot be used: none, one class only, mixed label types, other things than texts.
+        """
+        if not isinstance(df, pd.DataFrame):
+            ways = {"list": "from_list", "dict": "from_dict", "str": "from_csv"}
+            way = ways.get(type(df).__name__)
+            raise DataError(
+                f"from_pandas was given a {type(df).__name__}.",
+                expected="a pandas DataFrame",
+                fix=f"use Datasource.{way}."
+                if way
+                else "make a DataFrame of it first: pandas.DataFrame(...).",
+            )
+        if not df.columns.is_unique or df.columns.nlevels > 1:
+            raise DataError(
+                "Some columns share a name."
+                if df.columns.nlevels == 1
+                else "The column names have several levels.",
+                expected="one plain name for each column",
+                fix="rename them: df.columns = [...].",
+            )
+        frame = df.reset_index(drop=True)
+        if not len(frame.columns):
+            raise DataError("The data has no columns.", fix="check what was loaded.")
+        kind, kind_reason, choices = choose_roles(frame, kind=kind, roles=roles, group_column=group_column)
+        built = build_frames(frame, kind, choices, score_range=score_range)
+        return cls(
+            kind,
+            built.frames,
+            name=str(name or "data"),
+            kind_reason=kind_reason,
+            roles=choices,
+            dropped=built.dropped,
+            notes=built.notes,
+            score_range=built.score_range,
+        )
+
+    @classmethod
+    def from_list(cls, rows: Iterable[Mapping[str, Any]], **options: Any) -> Datasource:
+        """Make a Datasource from dicts, one a row. Options as in :meth:`from_pandas`."""
+        if isinstance(rows, str) or not isinstance(rows, Iterable):
+            raise DataError(
+                f"from_list was given a {type(rows).__name__}.",
+                expected='dicts, one a row, such as [{"text": "...", "label": "..."}]',
+            )
+        rows = list(rows)
+        for place, row in enumerate(rows):
+            if not isinstance(row, Mapping):
+                raise DataError(
+                    f"Entry {place} of the list is a {type(row).__name__}.",
+                    expected='one dict a row, such as {"text": "...", "label": "..."}',
+                    fix='name the fields: [{"text": a, "label": b} for a, b in rows].',
+                )
+        return cls.from_pandas(readers.frame_of(rows), **options)
+
+    @classmethod
+    def from_dict(cls, columns: Mapping[str, Iterable[Any]], **options: Any) -> Datasource:
+        """Make a Datasource from columns, ``{name: values}``. Options as in :meth:`from_pandas`."""
+        wrong = columns
+        if isinstance(columns, Mapping):
+            wrong = next((value for value in columns.values() if not isinstance(value, Iterable)), columns)
+        if wrong is not columns or not isinstance(columns, Mapping):
+            raise DataError(
+                f"from_dict was given a {type(columns).__name__}"
+                + (f" with a {type(wrong).__name__} for a column." if wrong is not columns else "."),
+                expected='columns by name, such as {"text": [...], "label": [...]}',
+                fix="use Datasource.from_list for dicts, one a row." if isinstance(columns, list) else "",
+            )
+        listed = {
+            name: [values] if isinstance(values, str) else list(values) for name, values in columns.items()
+        }
+        if len({len(values) for values in listed.values()}) > 1:
+            sizes = ", ".join(f"{name!r}: {len(values):,}" for name, values in listed.items())
+            raise DataError(f"The columns differ in length ({sizes}).", expected="columns of equal length")
+        return cls.from_pandas(readers.frame_of(listed), **options)
+
+    @classmethod
+    def from_csv(
+        cls, path: str | Path, *, separator: str = ",", encoding: str = "utf-8", **options: Any
+    ) -> Datasource:
+        """Make a Datasource from a CSV file with a header line (plain or gzip).
+
+        Other options as in :meth:`from_pandas`. A line that cannot be read is named in the error.
+        """
+        options.setdefault("name", readers.path_of(path).name.split(".")[0])
+        return cls.from_pandas(readers.read_csv(path, separator=separator, encoding=encoding), **options)
+
+    @classmethod
+    def from_jsonl(cls, path: str | Path, *, encoding: str = "utf-8", **options: Any) -> Datasource:
+        """Make a Datasource from a file with one JSON object a line (plain or gzip).
+
+        Other options as in :meth:`from_pandas`. A line that cannot be read is named in the error.
+        """
+        options.setdefault("name", readers.path_of(path).name.split(".")[0])
+        return cls.from_pandas(readers.read_jsonl(path, encoding=encoding), **options)
+
+    @classmethod
+    def from_parquet(cls, path: str | Path, **options: Any) -> Datasource:
+        """Make a Datasource from a Parquet file. Options as in :meth:`from_pandas`."""
+        options.setdefault("name", readers.path_of(path).name.split(".")[0])
+        return cls.from_pandas(readers.read_parquet(path), **options)
+
+    @classmethod
+    def from_retrieval(
+        cls,
+        queries: Any,
+        corpus: Any,
+        qrels: Any,
+        *,
+        group_column: Hashable | None = None,
+        name: str | None = None,
+    ) -> Datasource:
+        """Make retrieval data from queries, documents and judgements.
+
+        Parameters
+        ----------
+        queries, corpus
+            A DataFrame with an id and a text column (documents may have a title), or ``{id: text}``.
+        qrels
+            A DataFrame with query_id, corpus_id and relevance, or ``{query id: {document id:
+            relevance}}``, or ``{query id: [document ids]}``. Above 0 means relevant.
+        group_column
+            Column of *queries*; queries with the same value stay together in a split.
+        name
+            What to call it on screen.
+        """
+        built = build_retrieval(queries, corpus, qrels, group_column=group_column)
+        return cls(
+            RETRIEVAL,
+            built.frames,
+            name=str(name or "data"),
+            kind_reason="it was given as queries, documents and judgements",
+            roles={} if group_column is None else {"group": RoleChoice(group_column, "you named it")},
+            dropped=built.dropped,
+            notes=built.notes,
+        )
