@@ -43,11 +43,22 @@ def tokenizer_file(spec: BaseSpec) -> Path | None:
     ModelUnavailableError
         As for :func:`local_folder`.
     """
+    return read_folder(small_files(spec), need_weights=False).tokenizer
+
+
+def small_files(spec: BaseSpec) -> Path:
+    """Return a folder with the model's configuration; where it is still on the hub, without weights.
+
+    Raises
+    ------
+    ModelUnavailableError
+        As for :func:`local_folder`.
+    """
     here = _without_network(spec)
     if here is None:
         _refuse_missing_package(spec)
         here = hub.download(str(spec.hub_id), with_weights=False, remedy=remedy(spec))
-    return read_folder(here, need_weights=False).tokenizer
+    return here
 
 
 def ensure_available(spec: BaseSpec) -> None:

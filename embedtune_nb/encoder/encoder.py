@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -14,7 +15,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Transformer
 from sentence_transformers.util import batch_to_device
 
-from embedtune_nb.catalogue import BaseSpec
+from embedtune_nb.catalogue import BaseSpec, Prompts
 from embedtune_nb.encoder.choice import Choice
 from embedtune_nb.encoder.chunks import SortedChunks, chunk_size
 from embedtune_nb.encoder.load import load_sentence_transformer, without_progress_bars
@@ -37,8 +38,8 @@ class Encoder:
         encoder read whole texts and ignore it.
     truncation_side
         Which end of a longer text is cut off: ``"right"`` keeps the start, ``"left"`` the end.
-    instruction
-        Put before every text that is not a document; the model's own prompts when ``None``.
+    prompts
+        What is put before texts, also by the saved model; the model's own prompts when ``None``.
     chunked
         Encode length-sorted chunks where the device gains by it.
     bf16
@@ -48,6 +49,8 @@ class Encoder:
     ----------
     model
         The ``SentenceTransformer``.
+    prompts
+        What is put before texts.
     seam
         Where rows are laid out anew; ``None`` for a model that has no padded rows.
     chunking
@@ -60,7 +63,7 @@ class Encoder:
         max_seq_length: int | None = None,
         truncation_side: str = "right",
         *,
-        instruction: str | None = None,
+        prompts: Prompts | None = None,
         chunked: bool = True,
         bf16: bool = False,
     ) -> None:
@@ -72,10 +75,7 @@ class Encoder:
                 tokenizer.init_kwargs["truncation_side"] = truncation_side  # what a tokenizer saves
             if max_seq_length is not None:
                 model.max_seq_length = max_seq_length
-        if instruction is not None:
-            # as prompts of the model, so that the saved folder reads texts the same way
-            model.prompts = {**model.prompts, "query": instruction}
-            model.default_prompt_name = "query"
+        self.prompts = self._install_prompts(prompts)
         self.chunking = self._choose_chunks(chunked)
         self.seam = self._install_seam()
 
@@ -90,16 +90,17 @@ class Encoder:
         base
             A base spec, or one as a mapping.
         settings
-            Of these, ``max_seq_length``, ``truncation_side`` and ``instruction`` are read; each may
+            Of these, ``max_seq_length``, ``truncation_side`` and ``prompts`` are read; each may
             be missing.
         device
             Where to compute; torch's first choice when ``None``.
         """
+        prompts = settings.get("prompts")
         return cls(
             load_sentence_transformer(base, device=device),
             settings.get("max_seq_length"),
             settings.get("truncation_side") or "right",
-            instruction=settings.get("instruction"),
+            prompts=None if prompts is None else Prompts.from_json(prompts),
         )
 
     @property
@@ -117,8 +118,13 @@ class Encoder:
 
     def prompt(self, role: Role | None) -> str | None:
         """Return what is put before a text in *role*; ``None`` asks for the model's default."""
-        name = role or self.model.default_prompt_name
-        return (self.model.prompts.get(name) or None) if name else None
+        return self.prompts.before(role) or None
+
+    def reading(self, prompts: Prompts) -> Encoder:
+        """Return an encoder with the same weights that puts *prompts* before texts; the model keeps its own."""
+        twin = copy.copy(self)
+        twin.prompts = prompts
+        return twin
 
     def embed(
         self,
@@ -188,6 +194,16 @@ class Encoder:
         self.model.train(was_training)
         unit = torch.nn.functional.normalize(output["sentence_embedding"].float(), dim=-1)
         return unit.cpu().numpy()
+
+    def _install_prompts(self, wanted: Prompts | None) -> Prompts:
+        """Give the model *wanted* as its own prompts, so that the saved folder reads texts the same way."""
+        model = self.model
+        own = Prompts.from_config(model.prompts, model.default_prompt_name)
+        prompts = own if wanted is None else wanted
+        model.prompts = {**model.prompts, "query": prompts.query, "document": prompts.document}
+        if prompts.default != own.default:
+            model.default_prompt_name = "query" if prompts.default else None
+        return prompts
 
     def _choose_chunks(self, chunked: bool) -> Choice:
         if not chunked:

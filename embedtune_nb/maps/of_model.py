@@ -101,7 +101,7 @@ def map_job(
         "model": str(model.path),
         "evaluation": str(model.job.folder.path / "evaluation"),
         # the tuned model's folder carries them; the base model must read its texts the same way
-        "reading": {key: model.recipe[key] for key in ("instruction", "truncation_side")},
+        "reading": {key: model.recipe[key] for key in ("prompts", "truncation_side")},
         "neighbors": neighbors,
         "seed": seed,
         "left_out": left_out,

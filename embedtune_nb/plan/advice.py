@@ -86,10 +86,6 @@ def _about_settings(choices: Choices, base: BaseSpec, truncated: float | None) -
             f"warmup ({choices['warmup']} steps) is as long as the run ({choices['steps_total']} steps): "
             "the learning rate never reaches its peak."
         )
-    if choices["instruction"] is not None and not base.instructions:
-        found.append(
-            f"{base.id} was not trained with instructions; whether one helps is for the verdict to say."
-        )
     return found
 
 

@@ -277,7 +277,8 @@ HYPERPARAMS: dict[str, Hyperparam] = {
         ),
         Hyperparam(
             "instruction",
-            "Text put before every query, for base models that were trained to read one.",
+            "The task in words, read before a text, for base models that were trained to read one. Documents "
+            "that are searched are read without it.",
             "a text",
             _text,
             why="none: the base model's own prompt, if it has one",

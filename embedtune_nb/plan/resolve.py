@@ -16,6 +16,7 @@ from embedtune_nb.plan.choices import Choices
 from embedtune_nb.plan.code import finetune_cell
 from embedtune_nb.plan.estimate import Workload, estimate
 from embedtune_nb.plan.hyperparams import check_hyperparams
+from embedtune_nb.plan.instruction import advise_on_instruction, choose_instruction
 from embedtune_nb.plan.losses import check_loss
 from embedtune_nb.plan.machine import this_machine
 from embedtune_nb.plan.plan import Plan, Setting
@@ -90,13 +91,14 @@ def resolve(
     choices.settings["loss"] = Setting(objective.name, loss_source, loss_reason)
     selection = choose_evaluation(choices, data.kind)
     parts = split(data, seed=int(seed), selection=selection, eval_datasource=eval_datasource)
-    texts = read_training_texts(base, parts.train)
+    prompts = choose_instruction(choices, base, data)
+    texts = read_training_texts(base, parts.train, prompts)
     check_training_part(objective, parts, texts.rows)
     choose_steps(choices, texts.rows)
     truncated = choose_length(choices, base, texts.profile)
     _choose_learning_rate(choices, base)
     choices.take("head_learning_rate", "learning_rate_scheduler", "weight_decay", "loss_scale")
-    choices.take("normalize_embeddings", "instruction", "bf16")
+    choices.take("normalize_embeddings", "bf16")
     _choose_neighbors(choices, data.kind, texts.rows)
     seed_source = "default" if seed == SEED else "user"
     choices.settings["seed"] = Setting(int(seed), seed_source, "of split, shuffling, new weights and verdict")
@@ -112,6 +114,7 @@ def resolve(
         executor=executor,
         advice=(
             *advise(choices, base, parts, rows=texts.rows, truncated=truncated),
+            *advise_on_instruction(choices, base, data),
             *advise_on_cost(choices, work, expected["peak_memory_bytes"], machine.memory_bytes),
         ),
         code=finetune_cell(

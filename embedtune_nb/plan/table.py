@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from embedtune_nb.plan.plan import Plan, Setting
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Objective": ("loss", "loss_scale", "normalize_embeddings", "instruction"),
+    "Objective": ("loss", "loss_scale", "normalize_embeddings", "instruction", "prompts"),
     "Length of training": ("epochs", "max_steps", "steps_per_epoch", "steps_total", "batch_size"),
     "Learning rate": (
         "learning_rate",

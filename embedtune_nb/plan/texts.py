@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from embedtune_nb.catalogue import BaseSpec, tokenizer_file
+from embedtune_nb.catalogue import BaseSpec, Prompts, tokenizer_file
 from embedtune_nb.data.kinds import LABELED
 from embedtune_nb.data.lengths import LengthProfile, profile_lengths
 from embedtune_nb.errors import PlanError
 from embedtune_nb.plan.choices import Choices
+from embedtune_nb.plan.instruction import before_column
 from embedtune_nb.plan.plan import Setting, SettingSource
 
 # What an encoder without any declared limit is given: the length most were trained at.
@@ -45,18 +46,22 @@ class TrainingTexts:
         return float((lengths if max_length is None else lengths.clip(max=max_length)).mean())
 
 
-def read_training_texts(base: BaseSpec, train: Any) -> TrainingTexts:
-    """Count the tokens of the training part with the tokenizer of *base*."""
+def read_training_texts(base: BaseSpec, train: Any, prompts: Prompts) -> TrainingTexts:
+    """Count the tokens of the training part, *prompts* included, with the tokenizer of *base*."""
     if train.kind == LABELED:
         by_role = {"value": train.frames["examples"]["value"].tolist()}
     else:
         pairs = train.training_pairs()
         by_role = {"anchor": pairs["anchor"].tolist(), "positive": pairs["positive"].tolist()}
+    read = {
+        role: [before_column(prompts, role, train.kind) + text for text in texts]
+        for role, texts in by_role.items()
+    }
     return TrainingTexts(
         rows=len(next(iter(by_role.values()))),
         texts_per_row=len(by_role),
-        characters=sum(len(text) for texts in by_role.values() for text in texts),
-        profile=profile_lengths(by_role, tokenizer_file(base)),
+        characters=sum(len(text) for texts in read.values() for text in texts),
+        profile=profile_lengths(read, tokenizer_file(base)),
     )
 
 
