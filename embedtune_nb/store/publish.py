@@ -74,7 +74,7 @@ def _remove_abandoned(parent: Path, draft: str, keep: Path) -> None:
 def write_manifest(folder: Path) -> None:
     """Record size and SHA-256 of every file below *folder*; written last, so its presence means complete."""
     files = {
-        str(path.relative_to(folder)): {"size": path.stat().st_size, "sha256": _sha256(path)}
+        str(path.relative_to(folder)): {"size": path.stat().st_size, "sha256": sha256_of_file(path)}
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != MANIFEST
     }
@@ -110,7 +110,7 @@ def check(folder: Path, *, hashes: bool = False) -> None:
                 expected=f"{facts['size']:,} bytes, as its manifest records",
                 fix="restore the file from a copy, or drop the model and train again.",
             )
-        if hashes and _sha256(path) != facts["sha256"]:
+        if hashes and sha256_of_file(path) != facts["sha256"]:
             raise IntegrityError(
                 f"The bytes of {path} changed since it was published.",
                 expected=f"SHA-256 {facts['sha256']}",
@@ -125,7 +125,8 @@ def remove(folder: Path) -> None:
     shutil.rmtree(trash, ignore_errors=True)
 
 
-def _sha256(path: Path) -> str:
+def sha256_of_file(path: Path) -> str:
+    """Return the SHA-256 of the bytes of *path* in hex."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
