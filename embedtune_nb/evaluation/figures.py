@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from embedtune_nb.evaluation.metrics import display_name
+from embedtune_nb.evaluation.metrics import directed_name
 
 
 def figures(row: Mapping[str, Any]) -> dict[str, str]:
@@ -20,11 +20,12 @@ def figures(row: Mapping[str, Any]) -> dict[str, str]:
     Returns
     -------
     dict
-        The same keys, and ``interval``. Three decimals; four where the interval is narrower than 0.001.
+        The same keys, and ``interval``; the metric by its display name, with its direction where less
+        is better. Three decimals; four where the interval is narrower than 0.001.
     """
     half = (row["high"] - row["low"]) / 2
     digits = min(max(-math.floor(math.log10(half)), 3), 4) if half > 0 else 3
     written = {key: f"{row[key]:.{digits}f}" for key in ("before", "after")}
     written |= {key: f"{row[key]:+.{digits}f}" for key in ("difference", "low", "high")}
     written["interval"] = f"[{written['low']}, {written['high']}]"
-    return {"metric": display_name(row["metric"]), **written}
+    return {"metric": directed_name(row["metric"]), **written}

@@ -1,7 +1,8 @@
-"""Ranking metrics of single queries, from the grades of what was retrieved, in rank order.
+"""The names of all metrics, and the ranking metrics of single queries.
 
-Definitions follow trec_eval: NDCG with linear gain and the discount log2(rank + 1) (Järvelin and
-Kekäläinen, 2002), reciprocal rank of the first relevant document, recall, precision.
+Ranking metrics are computed from the grades of what was retrieved, in rank order. Definitions follow
+trec_eval: NDCG with linear gain and the discount log2(rank + 1) (Järvelin and Kekäläinen, 2002),
+reciprocal rank of the first relevant document, recall, precision.
 """
 
 from __future__ import annotations
@@ -11,14 +12,26 @@ import re
 import numpy as np
 
 from embedtune_nb.errors import PlanError, did_you_mean
+from embedtune_nb.plan.metrics import lower_is_better
 
 RETRIEVAL_METRICS = ("ndcg@10", "mrr@10", "recall@1", "recall@10", "precision@10")
 LABEL_METRICS = ("accuracy", "f1_macro")
+SCORE_METRICS = ("mae", "rmse", "r2")
+TRIPLET_METRICS = ("triplet_accuracy", "margin")
+SIMILARITY_METRICS = ("spearman", "pearson")
 _NAMES = {"ndcg": "NDCG", "mrr": "MRR", "recall": "Recall", "precision": "Precision"}
 _OTHERS = {
     "accuracy": "Accuracy",
     "f1_macro": "Macro F1",
     "head_accuracy": "Accuracy of the head",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "r2": "R²",
+    "head_mae": "MAE of the head",
+    "triplet_accuracy": "Triplet accuracy",
+    "margin": "Margin",
+    "spearman": "Spearman",
+    "pearson": "Pearson",
     "loss": "Loss",
 }
 
@@ -44,6 +57,11 @@ def display_name(metric: str) -> str:
     """Return how a metric is written for people: ``"ndcg@10"`` becomes ``"NDCG@10"``."""
     family, at, k = metric.partition("@")
     return _OTHERS.get(metric) or _NAMES.get(family, family) + at + k
+
+
+def directed_name(metric: str) -> str:
+    """Return the display name, and which way is up where that is down: ``"MAE (lower is better)"``."""
+    return display_name(metric) + (" (lower is better)" if lower_is_better(metric) else "")
 
 
 def score_queries(metric: str, grades: np.ndarray, judged: np.ndarray, relevant: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Label quality without training a head: do the nearest labelled texts carry the right label?"""
+"""Labels and scores without training a head: what do the nearest texts of a reference say?"""
 
 from __future__ import annotations
 
@@ -40,6 +40,34 @@ def neighbor_votes(
     return labels[voters[np.arange(len(vectors)), leading.argmax(axis=1)]]
 
 
+def neighbor_means(
+    vectors: np.ndarray, reference_vectors: np.ndarray, reference_scores: np.ndarray, neighbor_count: int
+) -> np.ndarray:
+    """Predict scores as the similarity-weighted mean of the nearest neighbours' scores.
+
+    Weights are cosine similarities, a negative one counts 0; where no neighbour has any weight, all
+    count the same.
+
+    Parameters
+    ----------
+    vectors, reference_vectors
+        (q, d) and (n, d) unit vectors.
+    reference_scores
+        (n,) numbers.
+    neighbor_count
+        How many neighbours count; all of them where there are fewer.
+
+    Returns
+    -------
+    numpy.ndarray
+        (q,) predicted scores.
+    """
+    similarity, rows = exact_search(vectors, reference_vectors, neighbor_count)
+    weights = np.maximum(similarity, 0).astype(float)
+    weights[weights.sum(axis=1) == 0] = 1.0
+    return (weights * np.asarray(reference_scores, float)[rows]).sum(axis=1) / weights.sum(axis=1)
+
+
 def sample_rows(count: int, limit: int | float | None, seed: int) -> np.ndarray:
     """Return rows 0..count-1 in order, or a seeded sample of them.
 
@@ -58,16 +86,3 @@ def sample_rows(count: int, limit: int | float | None, seed: int) -> np.ndarray:
     if wanted >= count:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).choice(count, wanted, replace=False))
-
-
-def score_labels(truth: pd.Series, predicted: np.ndarray) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Return per-text correctness (0 or 1, column `accuracy`) and the mean metrics.
-
-    ``f1_macro`` is the mean F1 over the labels that occur in *truth*, each counting the same.
-    """
-    from sklearn.metrics import f1_score
-
-    known, guessed = truth.astype(str).to_numpy(), np.array([str(label) for label in predicted])
-    correct = pd.DataFrame({"accuracy": (known == guessed).astype(float)}, index=truth.index)
-    f1 = f1_score(known, guessed, average="macro", labels=np.unique(known), zero_division=0.0)
-    return correct, {"accuracy": float(correct["accuracy"].mean()), "f1_macro": float(f1)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from embedtune_nb.evaluation.metrics import display_name
+from embedtune_nb.evaluation.metrics import directed_name
 
 
 @dataclass
@@ -17,37 +17,46 @@ class Evaluation:
     Attributes
     ----------
     metrics
-        Name to value, each the plain mean over queries except ``f1_macro``.
+        Name to value. Those that `per_query` has are plain means over its rows; the others (macro F1,
+        RMSE, R², correlations) are computed from all `answers` at once.
     per_query
-        One row a query (index: its id), one column a metric that single queries have.
+        One row a query, text, triplet or pair (index: its id), one column a metric that single rows
+        have. Pairs have `rank_error`: how far the rank of a pair's similarity lies from the rank of its
+        score, as a share of all ranks.
     primary
         The metric that decides.
     seconds
         How long it took.
     notes
         Every choice that changes the figures, as sentences.
+    answers
+        `truth` and `predicted` of every row, indexed as `per_query`; None for retrieval and triplets.
+    unit
+        What a row is: ``"queries"``, ``"texts"``, ``"triplets"`` or ``"pairs"``.
     """
 
     metrics: dict[str, float]
     per_query: pd.DataFrame
     primary: str
-    seconds: float
+    seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+    answers: pd.DataFrame | None = None
+    unit: str = "queries"
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a metric: `metric`, `value`, `queries`, the deciding one first."""
+        """Return one row a metric: `metric`, `value`, and its count of rows; the deciding one first."""
         names = sorted(self.metrics, key=lambda name: name != self.primary)
         return pd.DataFrame(
             {
                 "metric": names,
                 "value": [self.metrics[name] for name in names],
-                "queries": len(self.per_query),
+                self.unit: len(self.per_query),
             }
         )
 
     def __repr__(self) -> str:
         values = "  ".join(f"{name} {value:.3f}" for name, value in self._shown())
-        size = f"({len(self.per_query):,} queries, {self.seconds:.1f} s)"
+        size = f"({len(self.per_query):,} {self.unit}, {self.seconds:.1f} s)"
         return "\n".join([f"{values}  {size}", *(f"  note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
@@ -59,7 +68,7 @@ class Evaluation:
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
         return (
             f"<div><table><tr>{head}</tr><tr>{values}</tr></table>"
-            f'<div style="{small}">{len(self.per_query):,} queries in {self.seconds:.1f} s</div>'
+            f'<div style="{small}">{len(self.per_query):,} {self.unit} in {self.seconds:.1f} s</div>'
             + (f'<ul style="{small};margin:4px 0">{notes}</ul>' if notes else "")
             + "</div>"
         )
@@ -67,5 +76,5 @@ class Evaluation:
     def _shown(self) -> list[tuple[str, float]]:
         frame = self.to_frame()
         return [
-            (display_name(name), value) for name, value in zip(frame["metric"], frame["value"], strict=True)
+            (directed_name(name), value) for name, value in zip(frame["metric"], frame["value"], strict=True)
         ]

@@ -7,8 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from embedtune_nb.evaluation.metrics import parse_metric, score_queries
+from embedtune_nb.errors import DataError
+from embedtune_nb.evaluation.metrics import RETRIEVAL_METRICS, parse_metric, score_queries
+from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.search import exact_search
+from embedtune_nb.evaluation.task import Task
+
+
+def evaluate_retrieval(task: Task) -> Evaluation:
+    """Let every query search all documents: the ranking metrics, and the one that decides."""
+    queries, corpus, qrels = (task.data.frames[name] for name in ("queries", "corpus", "qrels"))
+    primary = task.settings.get("metric") or RETRIEVAL_METRICS[0]
+    metrics = tuple(dict.fromkeys([primary, *RETRIEVAL_METRICS]))
+    if queries.empty or corpus.empty or qrels.empty:
+        raise DataError(
+            f"Nothing to score: {len(queries)} queries, {len(corpus)} documents, {len(qrels)} judgements.",
+            expected="at least one of each",
+        )
+    vectors = task.embed({"query": queries["text"].tolist(), "document": corpus["text"].tolist()})
+    per_query, notes = score_retrieval(vectors["query"], vectors["document"], queries, corpus, qrels, metrics)
+    means = {name: float(per_query[name].mean()) for name in metrics}
+    return Evaluation(means, per_query, primary, notes=notes)
 
 
 def score_retrieval(

@@ -19,7 +19,8 @@ def verdict_html(verdict: Verdict) -> str:
     """Return a self-contained fragment: answer as a word, figures, interval, other metrics."""
     colour = _COLOURS.get(verdict.answer, _GREY)
     word, _, line = str(verdict).partition(": ")
-    explanation = f"<div>{html.escape(verdict.explanation)}</div>" if verdict.explanation else ""
+    told = " ".join(part for part in (verdict.explanation, verdict.note) if part)
+    explanation = f"<div>{html.escape(told)}</div>" if told else ""
     others = " · ".join(
         f"{html.escape(other['metric'])} {other['before']} → {other['after']} {other['interval']}"
         for other in map(figures, verdict.others)
@@ -31,7 +32,7 @@ def verdict_html(verdict: Verdict) -> str:
         f'<b style="border-left:4px solid {colour};padding-left:8px">{html.escape(word)}</b>'
         f"<span>{html.escape(line)}</span>{_interval_svg(verdict, colour)}</div>"
         f'<div style="font-size:11px;color:{_GREY}">{explanation}'
-        f"{verdict.queries:,} held-out queries, {verdict.confidence:.0%} interval"
+        f"{verdict.queries:,} held-out {html.escape(verdict.unit)}, {verdict.confidence:.0%} interval"
         + (f" · {others}" if others else "")
         + "</div></div>"
     )

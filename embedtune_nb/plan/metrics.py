@@ -13,7 +13,7 @@ PRIMARY = {
     "retrieval": "ndcg@10",
 }
 
-_LOWER_IS_BETTER = frozenset({"loss", "mae", "rmse", "head_mae"})
+_LOWER_IS_BETTER = frozenset({"loss", "mae", "rmse", "head_mae", "rank_error"})
 
 
 def lower_is_better(metric: str) -> bool:

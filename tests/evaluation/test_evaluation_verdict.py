@@ -7,8 +7,9 @@ import pytest
 from scipy import stats
 
 from embedtune_nb.errors import DataError
+from embedtune_nb.evaluation.bootstrap import bca_intervals
 from embedtune_nb.evaluation.result import Evaluation
-from embedtune_nb.evaluation.verdict import Verdict, mean_interval, paired_verdict
+from embedtune_nb.evaluation.verdict import Verdict, paired_verdict
 
 
 def evaluation(values, metric="ndcg@10", **others):
@@ -81,7 +82,9 @@ def test_every_query_gaining_the_same_is_better():
 def test_the_interval_is_the_bca_interval():
     """Against the textbook formulas, written out with a plain loop."""
     sample = np.random.default_rng(3).gamma(0.5, 1, 80) - 0.3
-    low, high = mean_interval(sample[None], seed=1, resamples=20_000)
+    low, high = bca_intervals(
+        lambda counts: (counts @ sample / 80)[None], 80, seed=1, resamples=20_000, confidence=0.95
+    )
     rng = np.random.default_rng(9)
     means = np.array([rng.choice(sample, 80).mean() for _ in range(20_000)])
     bias = stats.norm.ppf((means < sample.mean()).mean())
