@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class EmbedtuneError(Exception):
@@ -69,6 +69,10 @@ class AlreadyExistsError(StoreError):
     """The name is taken."""
 
 
+class InUseError(StoreError):
+    """Something else needs it, so it cannot be deleted."""
+
+
 class IntegrityError(StoreError):
     """Files on disk differ from what their manifest records."""
 
@@ -79,6 +83,22 @@ class JobError(EmbedtuneError, RuntimeError):
 
 class JobFailedError(JobError):
     """The job ended with an error; the message carries its reason."""
+
+
+class MemoryRanOutError(JobFailedError):
+    """The run does not fit into memory, however little is computed at once.
+
+    Parameters
+    ----------
+    found
+        What was found, as a sentence.
+    levers
+        What would make it fit, the most helpful first.
+    """
+
+    def __init__(self, found: str, *, levers: Sequence[str]) -> None:
+        self.levers = list(levers)
+        super().__init__(found, fix="; or ".join(self.levers) + ".")
 
 
 class JobStoppedError(JobError):

@@ -15,7 +15,7 @@ import warnings
 from importlib import import_module
 from pathlib import Path
 
-from embedtune_nb.errors import EmbedtuneError, JobStoppedError
+from embedtune_nb.errors import EmbedtuneError, JobStoppedError, MemoryRanOutError
 from embedtune_nb.store.events import EventWriter, State
 from embedtune_nb.store.job_folder import JobFolder
 
@@ -64,6 +64,8 @@ def run(folder: JobFolder) -> None:
 
 def _failure(cause: BaseException) -> State:
     detail = "".join(traceback.format_exception(cause))
+    if isinstance(cause, MemoryRanOutError):
+        return State("failed", reason=cause.found, detail=detail, levers=cause.levers)
     if isinstance(cause, EmbedtuneError):
         return State("failed", reason=str(cause), detail=detail)
     if isinstance(cause, MemoryError) or any(sign in str(cause) for sign in _SIGNS_OF_MEMORY):

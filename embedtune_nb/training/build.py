@@ -12,6 +12,7 @@ from sentence_transformers import SentenceTransformerTrainingArguments
 from sentence_transformers.base.modules import Router
 
 from embedtune_nb.data.datasource import Datasource
+from embedtune_nb.encoder.choice import Choice
 from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.encoder.precision import choose_bf16
 from embedtune_nb.encoder.threads import choose_threads, use_threads
@@ -19,6 +20,7 @@ from embedtune_nb.store.events import Event
 from embedtune_nb.training.callbacks import EvaluateAndSelect
 from embedtune_nb.training.checkpoint import read_run_state
 from embedtune_nb.training.losses import PredictionLoss
+from embedtune_nb.training.micro_batch import MicroBatch, choose_micro_batch
 from embedtune_nb.training.objective import Objective, build_objective
 from embedtune_nb.training.trainer import FinetuneTrainer
 
@@ -77,7 +79,16 @@ def build_trainer(
     bf16 = choose_bf16(encoder.model, encoder.seam, texts, asked)
     output_dir.mkdir(parents=True, exist_ok=True)
     arguments = _arguments(encoder, objective, settings, output_dir)
-    trainer = FinetuneTrainer(encoder, objective, arguments, bf16=bf16, emit=emit, should_stop=should_stop)
+    micro_batch = _micro_batch(encoder, objective, settings, bf16, resume_from)
+    trainer = FinetuneTrainer(
+        encoder,
+        objective,
+        arguments,
+        bf16=bf16,
+        micro_batch=micro_batch,
+        emit=emit,
+        should_stop=should_stop,
+    )
     trainer.measured["threads"] = dict(threads._asdict())
     if on_evaluate is not None and settings.get("eval_steps", "off") != "off":
         trainer.selection = EvaluateAndSelect(
@@ -91,6 +102,21 @@ def build_trainer(
         )
         trainer.add_callback(trainer.selection)
     return trainer
+
+
+def _micro_batch(
+    encoder: Encoder,
+    objective: Objective,
+    settings: Mapping[str, Any],
+    bf16: Choice,
+    resume_from: Path | None,
+) -> MicroBatch:
+    if resume_from is not None and (before := read_run_state(resume_from).get("micro_batch")):
+        return MicroBatch.from_json(before)
+    asked = settings.get("micro_batch_size") or "auto"
+    return choose_micro_batch(
+        encoder, objective, int(settings["batch_size"]), asked, bfloat16=bool(bf16.value)
+    )
 
 
 def _arguments(

@@ -31,7 +31,10 @@ from embedtune_nb.training.checkpoint import (
     read_run_state,
     write_checkpoint,
 )
+from embedtune_nb.training.fitting import FittingSteps
 from embedtune_nb.training.losses import PredictionLoss
+from embedtune_nb.training.memory import is_out_of_memory
+from embedtune_nb.training.micro_batch import MicroBatch
 from embedtune_nb.training.objective import Objective
 
 Outcome = Literal["finished", "early stopped", "stopped"]
@@ -73,6 +76,8 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         Data and loss.
     bf16
         Whether training computes in bfloat16, and why.
+    steps
+        What takes the gradients of a batch, with as much at once as memory allows.
     measured
         What the worker found out: setting -> value and reason.
     outcome
@@ -90,12 +95,14 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         arguments: SentenceTransformerTrainingArguments,
         *,
         bf16: Choice,
+        micro_batch: MicroBatch,
         emit: Callable[[Event], None],
         should_stop: Callable[[], bool],
     ) -> None:
         self.encoder: Encoder = encoder
         self.objective: Objective = objective
         self.bf16 = bf16
+        self.steps = FittingSteps(encoder, objective.loss, micro_batch, emit)
         self.folder = Path(str(arguments.output_dir))
         self.emit, self.should_stop = emit, should_stop
         self.outcome: Outcome = "finished"
@@ -126,6 +133,7 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         """
         for name, choice in (("bf16", self.bf16), ("chunk_size", self.encoder.chunking)):
             self.measured[name] = {"value": choice.value, "reason": choice.reason}
+        self.measured |= self.steps.micro_batch.measured()
         unsaved = False
         if resume_from is not None:
             self._take_up(resume_from)
@@ -133,7 +141,7 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         self.emit(Measured(dict(self.measured)))
         if not self.ended and self.outcome != "stopped":
             self.add_callback(StopOnRequest(self, _SECONDS_BETWEEN_CHECKPOINTS))
-            self.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
+            self._train(resume_from)
             unsaved = True
         if unsaved:
             # however short the run: what follows, evaluations and publishing, may be stopped or fail
@@ -147,6 +155,15 @@ class FinetuneTrainer(SentenceTransformerTrainer):
                 Notice(f"Put back the weights of step {best.step}: {best.name} was best, {best.value:.4f}.")
             )
         return TrainingResult(self.outcome, self.state.global_step, best, self.checkpoint)
+
+    def _train(self, resume_from: Path | None) -> None:
+        try:
+            self.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            # not in a step, where less at once could have helped: the optimizer's state, a checkpoint
+            raise self.steps.ran_out(str(error).strip()) from error
 
     def drop_progress(self) -> None:
         """Delete checkpoints and best weights, which nobody needs once the model is published."""
@@ -182,6 +199,7 @@ class FinetuneTrainer(SentenceTransformerTrainer):
     def eval_loss(self, data: Datasource) -> float:
         """Return the loss on *data*, of the kind trained on, in batches of the training size."""
         objective = self.objective.on(data)
+        cache = self.steps.cache(objective.loss)
         batches = objective.batches(objective.rows, self.args.train_batch_size, False, seed=self.args.seed)
         self.model.eval()
         total = count = 0.0
@@ -189,7 +207,7 @@ class FinetuneTrainer(SentenceTransformerTrainer):
             rows = objective.rows[batch]
             features = [self.encoder.features(rows[name], role) for name, role in objective.roles.items()]
             labels = torch.tensor(rows["label"], device=self.model.device)
-            total += float(objective.loss(features, labels)) * len(batch)
+            total += float(cache.value(features, labels)) * len(batch)
             count += len(batch)
         return total / count
 
@@ -246,26 +264,16 @@ class FinetuneTrainer(SentenceTransformerTrainer):
 
     # Hooks of the library's trainer ----------------------------------------------------------------------
 
-    def collect_features(self, inputs: dict[str, Any]) -> tuple[list[dict[str, Any]], Tensor | None]:
-        """Split a batch into columns, and let the encoder lay out the rows of all columns together."""
-        features, labels = super().collect_features(inputs)
-        if self.encoder.seam is not None:
-            self.encoder.seam.expect(features)
-        self.texts_seen += len(features) * (0 if labels is None else len(labels))
-        return features, labels
-
-    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the loss in the chosen precision."""
-        try:
-            with self.encoder.precision(bfloat16=bool(self.bf16.value)):
-                return super().compute_loss(*args, **kwargs)
-        finally:
-            if self.encoder.seam is not None:
-                self.encoder.seam.expect([])
-
-    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
-        """Take one step; a loss that is no number ends the run at once."""
-        loss = super().training_step(*args, **kwargs)
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | int | None = None
+    ) -> Tensor:
+        """Add the gradients of one batch in the chosen precision; a loss that is no number ends the run."""
+        model.train()
+        features, labels = self.collect_features(self._prepare_inputs(inputs))
+        assert labels is not None, "every objective's rows have a label"
+        with self.encoder.precision(bfloat16=bool(self.bf16.value)):
+            loss = self.steps.backward(features, labels)
+        self.texts_seen += len(features) * len(labels)
         if not torch.isfinite(loss):
             raise JobFailedError(
                 f"The loss became {loss.item()} at step {self.state.global_step + 1}.",
@@ -282,6 +290,7 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         best = selection.best if selection else None
         run_state = {
             "bf16": self.bf16._asdict(),
+            "micro_batch": self.steps.micro_batch.to_json(),
             "misses": selection.misses if selection else 0,
             "best": None if best is None else [best.name, best.value, best.step],
             "evaluated": selection.evaluated if selection else -1,
