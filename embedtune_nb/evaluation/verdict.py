@@ -255,7 +255,7 @@ def _affordable(resamples: int, rows: int, names: list[str]) -> tuple[int, str]:
     if not any(name in STATISTICS for name in names) or resamples * rows <= _RANKS_MAX:
         return resamples, ""
     used = min(resamples, max(_RESAMPLES_MIN, _RANKS_MAX // rows))
-    return used, f"The interval rests on {used:,} resamples instead of {resamples:,}: there are {rows:,} rows."
+    return used, f"The interval rests on {used:,} resamples, not {resamples:,}: there are {rows:,} rows."
 
 
 def _answer(gains: np.ndarray, low: float, high: float, unit: str) -> tuple[str, str]:
