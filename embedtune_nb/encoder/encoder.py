@@ -121,7 +121,7 @@ class Encoder:
         return self.prompts.before(role) or None
 
     def reading(self, prompts: Prompts) -> Encoder:
-        """Return an encoder with the same weights that puts *prompts* before texts; the model keeps its own."""
+        """Return an encoder of the same weights that puts *prompts* before texts; the model keeps its own."""
         twin = copy.copy(self)
         twin.prompts = prompts
         return twin

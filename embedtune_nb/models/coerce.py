@@ -8,9 +8,12 @@ from typing import Any
 import pandas as pd
 
 from embedtune_nb.data.datasource import Datasource
+from embedtune_nb.data.kinds import LABELED, SCORED
 from embedtune_nb.errors import ColumnError, DataError, NotYetError
 
 VALUE_COLUMN = "value"
+# The kind that a column argument asks for; a value column goes with either.
+_KIND_OF = {"label": LABELED, "score": SCORED}
 
 
 def to_datasource(
@@ -31,20 +34,20 @@ def to_datasource(
     label_column
         Class column: makes the data ``labeled``.
     score_column
-        Not yet supported.
+        Number column: makes the data ``scored``.
 
     Raises
     ------
     DataError
         If *data* is none of these.
     ColumnError
-        If a given column is missing or contradicts the Datasource.
+        If a given column is missing or contradicts the Datasource, or both of the last two are given.
     """
-    if score_column is not None:
-        raise NotYetError(
-            "Training on scores (score_column) is not part of this version.",
-            expected="labels, pairs or retrieval data",
-            fix="turn the scores into classes and give label_column, or wait for the next version.",
+    if label_column is not None and score_column is not None:
+        raise ColumnError(
+            f"label_column={label_column!r} and score_column={score_column!r} were both given.",
+            expected="one of them: classes to tell apart, or numbers to predict",
+            fix="leave one out.",
         )
     if isinstance(data, (list, tuple)) and data and all(isinstance(part, tuple) for part in data):
         raise NotYetError(
@@ -55,6 +58,7 @@ def to_datasource(
     if hasattr(data, "to_datasource"):
         source = data.to_datasource()
         _agree(source, "label", label_column)
+        _agree(source, "score", score_column)
         _agree(source, "value", value_column if value_column != VALUE_COLUMN else None)
         return source
     build: Callable[..., Datasource]
@@ -71,10 +75,12 @@ def to_datasource(
             expected="a Datasource, a DataFrame, a list of dicts or a dict of columns",
             fix="read it with Datasource.from_pandas, from_csv, from_jsonl, from_parquet or from_retrieval.",
         )
-    roles = {} if label_column is None else {"label": label_column}
+    given = {"label": label_column, "score": score_column}
+    roles = {role: column for role, column in given.items() if column is not None}
+    kind = _KIND_OF.get(next(iter(roles), ""))
     if value_column != VALUE_COLUMN or (roles and VALUE_COLUMN in columns):
         roles["value"] = value_column
-    return build(data, roles=roles or None)
+    return build(data, kind=kind, roles=roles or None)
 
 
 def _agree(source: Datasource, role: str, column: str | None) -> None:
@@ -82,10 +88,11 @@ def _agree(source: Datasource, role: str, column: str | None) -> None:
         return
     choice = source.roles.get(role)
     if choice is None:
+        kinds = repr(_KIND_OF[role]) if role in _KIND_OF else " or ".join(map(repr, _KIND_OF.values()))
         raise ColumnError(
             f"{role}_column={column!r} was given, but the data is of kind {source.kind!r}.",
-            expected="data of kind 'labeled'",
-            fix=f"leave {role}_column out, or build the Datasource with kind='labeled'.",
+            expected=f"data of kind {kinds}",
+            fix=f"leave {role}_column out, or build the Datasource with kind={kinds}.",
         )
     if choice.column != column:
         raise ColumnError(

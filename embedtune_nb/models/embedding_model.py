@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from embedtune_nb.catalogue import BaseSpec, local_folder
+from embedtune_nb.catalogue import BaseSpec, instructed, local_folder
 from embedtune_nb.data.datasource import Datasource
-from embedtune_nb.data.kinds import LABELED, RETRIEVAL
+from embedtune_nb.data.kinds import LABELED, PAIRS, RETRIEVAL, SCORED
 from embedtune_nb.data.split import split
 from embedtune_nb.data.split_retrieval import as_retrieval
 from embedtune_nb.errors import DataError
@@ -48,7 +48,14 @@ class EmbeddingModel:
         """Longest input in tokens; None for models without a limit."""
         return self._spec.max_length
 
-    def embed(self, texts: str | list[str], *, role: str | None = None) -> np.ndarray:
+    def embed(
+        self,
+        texts: str | list[str],
+        *,
+        role: str | None = None,
+        instruction: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> np.ndarray:
         """Embed texts in this process (loads torch at the first call).
 
         Parameters
@@ -57,6 +64,11 @@ class EmbeddingModel:
             One text or a list of n texts.
         role
             ``"query"`` or ``"document"`` for models with different prompts for the two.
+        instruction
+            The task in words, read before each text that is no document. None: the model's own prompts;
+            for a tuned model these hold the instruction it was trained with.
+        progress
+            Called with the texts embedded so far and in all.
 
         Returns
         -------
@@ -80,7 +92,7 @@ class EmbeddingModel:
             )
         if role not in (None, "query", "document"):
             raise DataError(f"role is {role!r}.", expected="'query', 'document' or None")
-        embeddings = self._loaded().embed(many, role=role)
+        embeddings = self._loaded(instruction).embed(many, role=role, progress=progress)
         return embeddings[0] if isinstance(texts, str) else embeddings
 
     def evaluate(
@@ -89,13 +101,26 @@ class EmbeddingModel:
         *,
         value_column: str = VALUE_COLUMN,
         label_column: str | None = None,
+        score_column: str | None = None,
+        instruction: str | None = None,
         neighbor_count: int = 5,
         seed: int = 42,
     ) -> Any:
         """Score this model on *data*, without training.
 
-        Retrieval data and pairs: every query against the full document pool. Labels: the held-out
-        20 % classified by their nearest neighbours among the rest.
+        Retrieval data and pairs: every query against the full document pool. Labels and scores: the
+        held-out 20 % judged by their nearest neighbours among the rest. Other kinds: every row.
+
+        Parameters
+        ----------
+        data, value_column, label_column, score_column
+            As for :meth:`finetune`.
+        instruction
+            As for :meth:`embed`. None: the collection's, if the data has one and the model reads them.
+        neighbor_count
+            How many neighbours answer for a text.
+        seed
+            Of what is held out.
 
         Returns
         -------
@@ -104,13 +129,19 @@ class EmbeddingModel:
         """
         from embedtune_nb.evaluation.evaluate import evaluate
 
-        source = to_datasource(data, value_column=value_column, label_column=label_column)
+        source = to_datasource(
+            data, value_column=value_column, label_column=label_column, score_column=score_column
+        )
+        if instruction is None and self._spec.instructions:
+            instruction = source.instruction
+        encoder = self._loaded(instruction)
         settings = {"neighbor_count": neighbor_count, "seed": seed}
-        if source.kind == LABELED:
+        if source.kind in (LABELED, SCORED):
             parts = split(source, seed=seed, selection=False)
-            return evaluate(self._loaded(), parts.verdict, reference=parts.train, settings=settings)
-        whole = Datasource(RETRIEVAL, as_retrieval(source), name=source.name)
-        return evaluate(self._loaded(), whole, settings=settings)
+            return evaluate(encoder, parts.verdict, reference=parts.train, settings=settings)
+        if source.kind in (PAIRS, RETRIEVAL):
+            source = Datasource(RETRIEVAL, as_retrieval(source), name=source.name)
+        return evaluate(encoder, source, settings=settings)
 
     def plan(
         self,
@@ -234,11 +265,23 @@ class EmbeddingModel:
             return job
         return job.watch().result()
 
-    def _loaded(self) -> Any:
+    def _loaded(self, instruction: str | None = None) -> Any:
         if self._encoder is None:
             local_folder(self._spec)  # before torch is loaded: its absence is told at once
 
             from embedtune_nb.encoder.encoder import Encoder
 
             self._encoder = Encoder.load(self._spec, {})
-        return self._encoder
+        if instruction is None:
+            return self._encoder
+        return self._encoder.reading(instructed(self._spec, _checked(instruction)))
+
+
+def _checked(instruction: object) -> str:
+    if isinstance(instruction, str) and instruction.strip():
+        return instruction
+    raise DataError(
+        f"The instruction is {instruction!r} ({type(instruction).__name__}).",
+        expected="a text that is not blank, such as 'Find the intent of a customer'",
+        fix="give such a text, or leave it out for the model's own prompts.",
+    )

@@ -13,6 +13,7 @@ from embedtune_nb.catalogue import resolve_base
 from embedtune_nb.errors import (
     AlreadyExistsError,
     IntegrityError,
+    InUseError,
     ModelUnavailableError,
     NotFoundError,
     PlanError,
@@ -27,7 +28,8 @@ from embedtune_nb.models.embedding_model import EmbeddingModel
 from embedtune_nb.models.record import ModelRecord, find_record, model_names, no_such_model
 from embedtune_nb.plan.plan import Plan
 from embedtune_nb.store import publish
-from embedtune_nb.store.home import jobs_folder, models_folder
+from embedtune_nb.store.home import models_folder, name_lock
+from embedtune_nb.store.leases import holders
 from embedtune_nb.store.locks import locked
 from embedtune_nb.store.names import check_name, named_folder
 
@@ -92,6 +94,8 @@ class FinetunedEmbeddingModel(EmbeddingModel):
             If there is none and *if_not_exists* is ``"error"``.
         AlreadyExistsError
             If a job is making a model of this name.
+        InUseError
+            If a memoryset is embedded with it, or a job is training from it.
         """
         if if_not_exists not in ("error", "ignore"):
             raise PlanError(
@@ -100,7 +104,7 @@ class FinetunedEmbeddingModel(EmbeddingModel):
                 fix="choose one of the two.",
             )
         name = check_name(name)
-        with locked(jobs_folder() / ".names" / f"{name.casefold()}.lock"):
+        with locked(name_lock(name)):
             job = latest_job(name)
             if job is not None and job.status in ALIVE_STATES:
                 raise AlreadyExistsError(
@@ -109,6 +113,7 @@ class FinetunedEmbeddingModel(EmbeddingModel):
                 )
             folder = named_folder(models_folder(), name)  # a damaged model can be dropped too
             if folder.is_dir():
+                _refuse_in_use(name, folder)
                 publish.remove(folder)
             elif if_not_exists == "error":
                 raise no_such_model(name)
@@ -221,6 +226,21 @@ class FinetunedEmbeddingModel(EmbeddingModel):
     def _repr_html_(self) -> str:
         line = f"{self.embedding_dim} dimensions, tuned from {self.base_model}"
         return f"<b>{html.escape(self.name)}</b> ({html.escape(line)})<br>{self.verdict._repr_html_()}"
+
+
+def _refuse_in_use(name: str, folder: Path) -> None:
+    if sets := holders(folder):
+        named = ", ".join(map(repr, sets))
+        raise InUseError(
+            f"The model {name!r} is in use by {'memoryset' if len(sets) == 1 else 'memorysets'} {named}.",
+            fix="drop these first, for example with LabeledMemoryset.drop(...).",
+        )
+    for job in Job.all():
+        if job.status in ALIVE_STATES and (job.plan.get("base") or {}).get("path") == str(folder):
+            raise InUseError(
+                f"Job {job.id} is training from the model {name!r} right now.",
+                fix="wait for it, or stop it first: Job.open(...).stop().",
+            )
 
 
 def result_of_job(job: Job) -> FinetunedEmbeddingModel:

@@ -14,7 +14,7 @@ from embedtune_nb.jobs.job import Job, latest_job, submit
 from embedtune_nb.models.record import ModelRecord, find_record
 from embedtune_nb.plan.plan import Plan
 from embedtune_nb.plan.resolve import resolve
-from embedtune_nb.store.home import writable_folder
+from embedtune_nb.store.home import name_lock, writable_folder
 from embedtune_nb.store.job_folder import create
 from embedtune_nb.store.locks import locked
 from embedtune_nb.store.names import check_name
@@ -62,7 +62,8 @@ def begin(
         executor=executor,
     )
     # a lock on the name, so that two kernels that ask at once still start one job
-    with locked(writable_folder("jobs") / ".names" / f"{name.casefold()}.lock"):
+    writable_folder("jobs")
+    with locked(name_lock(name)):
         record, job = find_record(name), latest_job(name)
         if record is not None:
             return _existing(record, job, plan, if_exists)

@@ -56,6 +56,16 @@ def models_folder() -> Path:
     return home() / "models"
 
 
+def memorysets_folder() -> Path:
+    """Return ``home()/memorysets``: one folder for each memoryset."""
+    return home() / "memorysets"
+
+
+def name_lock(name: str) -> Path:
+    """Return the file that is locked while the model *name* is given, taken away or about to be used."""
+    return jobs_folder() / ".names" / f"{name.casefold()}.lock"
+
+
 def jobs_folder() -> Path:
     """Return ``home()/jobs``: one folder for each job."""
     return home() / "jobs"

@@ -37,9 +37,8 @@ def test_embeddings_keep_the_order_and_have_length_one(tiny_bert, topic_rows):
 def test_a_saved_folder_is_plain_and_reads_texts_the_same_way(name, request, tmp_path, topic_rows):
     source = request.getfixturevalue(name)
     texts = [row["value"] for row in topic_rows[:12]] + [LONG]
-    encoder = Encoder(
-        load_folder(source, device="cpu"), 16, "left", prompts=Prompts().with_instruction("please")
-    )
+    please = Prompts().with_instruction("please")
+    encoder = Encoder(load_folder(source, device="cpu"), 16, "left", prompts=please)
     encoder.save(tmp_path / "saved")
     stranger = SentenceTransformer(str(tmp_path / "saved"), device="cpu")
     assert stranger.encode(texts, normalize_embeddings=True) == pytest.approx(encoder.embed(texts), abs=1e-5)
