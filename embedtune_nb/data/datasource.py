@@ -16,6 +16,7 @@ from embedtune_nb.data.constructors import Constructors
 from embedtune_nb.data.describe import describe
 from embedtune_nb.data.fingerprint import fingerprint
 from embedtune_nb.data.html import to_html
+from embedtune_nb.data.improving import Improving
 from embedtune_nb.data.kinds import FRAMES, LABELED, NLI, PAIRS, RETRIEVAL
 from embedtune_nb.data.lengths import LengthProfile, profile_lengths
 from embedtune_nb.data.roles import RoleChoice
@@ -23,7 +24,7 @@ from embedtune_nb.data.texts import texts_by_role
 from embedtune_nb.errors import DataError, IntegrityError
 
 
-class Datasource(Constructors):
+class Datasource(Constructors, Improving):
     """A table of examples and the roles of its columns. Made by the ``from_...`` methods; never changed
     after.
 

@@ -60,13 +60,13 @@ def describe(data: Datasource) -> str:
     """Return *data* as readable lines."""
     lines = [f"Datasource {data.name!r}: {data.kind}, {headline(data)}"]
     if data.kind_reason:
-        lines.append(f"  kind     {data.kind}: {data.kind_reason}")
-    lines += [f"  {role:<9}{columns_phrase(choice)}: {choice.reason}" for role, choice in data.roles.items()]
-    lines += [f"  dropped  {drop.count:,}: {drop.reason}" for drop in data.dropped]
-    lines += [f"  note     {note}" for note in data.notes]
-    lines.append(f"  tokens   {lengths_line(data.profile())}")
+        lines.append(f"  kind       {data.kind}: {data.kind_reason}")
+    lines += [f"  {role:<11}{columns_phrase(choice)}: {choice.reason}" for role, choice in data.roles.items()]
+    lines += [f"  dropped    {drop.count:,}: {drop.reason}" for drop in data.dropped]
+    lines += [f"  note       {note}" for note in data.notes]
+    lines.append(f"  tokens     {lengths_line(data.profile())}")
     for row in data.sample(2).to_dict("records"):
-        lines.append("  example  " + " | ".join(shortened(value, 60) for value in row.values()))
+        lines.append("  example    " + " | ".join(shortened(value, 60) for value in row.values()))
     return "\n".join(visible(line) for line in lines)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 TRAIN, SELECTION, VERDICT = 0, 1, 2
@@ -61,6 +63,64 @@ def stratified(
     parts[alone[rank < verdict_room]] = VERDICT
     parts[alone[(rank >= verdict_room) & (rank < verdict_room + selection_room)]] = SELECTION
     return parts
+
+
+def stratified_units(
+    strata: np.ndarray, units: np.ndarray, want: dict[int, int], generator: np.random.Generator
+) -> np.ndarray:
+    """Deal out whole units, most of which may have several rows, with the strata as near as units allow.
+
+    Units are taken in random order and put where all their rows still have room; what is then missing is
+    made up by size alone.
+
+    Parameters
+    ----------
+    strata, units
+        Shape (n,), int: stratum and unit of each row, numbered from 0 up.
+    want
+        Rows wanted for ``SELECTION`` and ``VERDICT``; the rest is ``TRAIN``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,): the part of each row.
+    """
+    counts = np.bincount(strata)
+    room = {VERDICT: _quota(counts, counts - 1, want[VERDICT])}
+    room[SELECTION] = _quota(counts, counts - 1 - room[VERDICT], want[SELECTION])
+    sizes = np.bincount(units)
+    order = np.argsort(units, kind="stable")
+    starts = np.concatenate(([0], np.cumsum(sizes)))
+    needs = [
+        np.bincount(strata[order[start:stop]], minlength=len(counts)) for start, stop in pairwise(starts)
+    ]
+    shuffled = generator.permutation(len(sizes))
+    dealt = np.full(len(sizes), TRAIN, dtype=np.int8)
+    got = {VERDICT: 0, SELECTION: 0}
+    for unit in shuffled:
+        for part in (VERDICT, SELECTION):
+            if sizes[unit] <= want[part] - got[part] and (needs[unit] <= room[part]).all():
+                room[part] -= needs[unit]
+                got[part] += int(sizes[unit])
+                dealt[unit] = part
+                break
+    for part in (VERDICT, SELECTION):
+        for unit in shuffled[dealt[shuffled] == TRAIN]:
+            if sizes[unit] <= want[part] - got[part]:
+                got[part] += int(sizes[unit])
+                dealt[unit] = part
+    return dealt[units]
+
+
+def bands(scores: np.ndarray, generator: np.random.Generator, most: int = 10) -> np.ndarray:
+    """Cut scores into at most *most* bands of equal size, numbered from 0 up, for :func:`stratified`.
+
+    Equal scores may fall into neighbouring bands; which of them does is drawn.
+    """
+    count = int(np.clip(len(scores) // 10, 1, most))
+    rank = np.empty(len(scores), dtype=int)
+    rank[np.lexsort((generator.random(len(scores)), scores))] = np.arange(len(scores))
+    return rank * count // max(len(scores), 1)
 
 
 def by_size(sizes: np.ndarray, want: dict[int, int], generator: np.random.Generator) -> np.ndarray:

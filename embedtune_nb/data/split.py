@@ -10,14 +10,29 @@ from typing import Any
 import pandas as pd
 
 from embedtune_nb.data.datasource import Datasource
-from embedtune_nb.data.kinds import LABELED
-from embedtune_nb.data.split_labeled import split_labeled
+from embedtune_nb.data.kinds import LABELED, PAIRS, RETRIEVAL, SCORED
 from embedtune_nb.data.split_retrieval import split_retrieval
+from embedtune_nb.data.split_rows import split_rows
+from embedtune_nb.data.split_values import split_values
 from embedtune_nb.errors import DataError, IntegrityError
 
 PARTS = ("train", "selection", "verdict")
 FEWEST = 10
 FEW_FOR_A_VERDICT = 100
+_WAYS = {LABELED: split_values, SCORED: split_values, PAIRS: split_retrieval, RETRIEVAL: split_retrieval}
+_UNITS = {LABELED: "texts", SCORED: "texts", PAIRS: "queries", RETRIEVAL: "queries"}
+_ALL_HANGS_TOGETHER = (
+    "all of it hangs together, near-copies counted as one",
+    "rows with texts of their own",
+    "bring more rows",
+)
+_NOTHING_HELD_OUT = {
+    LABELED: (
+        "every label stands on one text, near-copies counted as one",
+        "classes with several different texts",
+        "check the label column, bring more rows of each class",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -31,8 +46,8 @@ class Split:
     selection
         What may choose a checkpoint or a trial, or ``None`` where nothing chooses.
     verdict
-        What is read before and after training, and chooses nothing. It and *selection* are labeled data
-        for labeled data, else retrieval data that searches the documents of all parts.
+        What is read before and after training, and chooses nothing. It and *selection* are of the kind of
+        the data, but pairs become retrieval data, and retrieval data searches the documents of all parts.
     report
         JSON-able: ``seed``, ``how``, ``counts`` and ``fractions`` of the parts, ``reasons``, ``advice``,
         ``removed``.
@@ -110,9 +125,10 @@ def split(
     Returns
     -------
     Split
-        Labeled data is stratified and near-copies stay together, and so do the rows of one group. In pairs
-        and retrieval data whatever shares a text, a document or a group stays together; if so much hangs
-        together that no fair split exists, queries alone are kept apart, and the report says so.
+        Labeled and scored texts are stratified and near-copies stay together. In all other data whatever
+        shares a text or a document stays together; if so much hangs together that no fair split exists,
+        queries (anchors, premises, first sentences) alone are kept apart, and the report says so. The rows
+        of one group always stay together.
 
     Raises
     ------
@@ -128,24 +144,20 @@ def split(
             if eval_datasource is None
             else "bring more examples, or turn off what needs a selection part (early stopping).",
         )
-    carry_out = split_labeled if data.kind == LABELED else split_retrieval
+    carry_out = _WAYS.get(data.kind, split_rows)
     if eval_datasource is not None:
         _require_comparable(data, eval_datasource)
     parts = carry_out(data, seed=seed, selection=selection, eval_datasource=eval_datasource)
     train, chosen, verdict = parts.train, parts.selection, parts.verdict
     if not len(verdict):
-        why = "every label stands on one text" if data.kind == LABELED else "all of it hangs together"
+        why, expected, fix = _NOTHING_HELD_OUT.get(data.kind, _ALL_HANGS_TOGETHER)
         raise DataError(
-            f"Nothing can be held out for the verdict: {why}, near-copies counted as one.",
-            expected="classes with several different texts"
-            if data.kind == LABELED
-            else "queries with documents of their own",
-            fix="check the label column, bring more rows of each class, or pass eval_datasource."
-            if data.kind == LABELED
-            else "bring more rows, or pass eval_datasource.",
+            f"Nothing can be held out for the verdict: {why}.",
+            expected=expected,
+            fix=f"{fix}, or pass eval_datasource.",
         )
     advice = list(parts.advice)
-    unit = "texts" if data.kind == LABELED else "queries"
+    unit = _UNITS.get(data.kind, "rows")
     if len(verdict) < FEW_FOR_A_VERDICT:
         advice.append(
             f"The verdict rests on {len(verdict)} {unit}; so few can only show a large difference. "
@@ -156,7 +168,7 @@ def split(
     report = {
         "seed": seed,
         "how": parts.how,
-        "unit": unit if data.kind != "pairs" else "pairs in train, queries elsewhere",
+        "unit": unit if data.kind != PAIRS else "pairs in train, queries elsewhere",
         "counts": counts,
         "fractions": {name: round(count / total, 4) for name, count in counts.items()},
         "reasons": parts.reasons,
@@ -169,10 +181,11 @@ def split(
 
 
 def _require_comparable(data: Datasource, held_out: Datasource) -> None:
-    if (data.kind == LABELED) != (held_out.kind == LABELED):
+    searched = {PAIRS, RETRIEVAL}
+    if data.kind != held_out.kind and not {data.kind, held_out.kind} <= searched:
         raise DataError(
             f"The data is {data.kind!r}, eval_datasource is {held_out.kind!r}.",
-            expected="both labeled, or both pairs or retrieval",
+            expected="the same kind of data (pairs and retrieval go together)",
             fix="pass an eval_datasource of the same kind.",
         )
     if data.kind == LABELED and not set(data.labels) & set(held_out.labels):

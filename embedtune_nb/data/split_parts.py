@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
+from embedtune_nb.data.datasource import Datasource
+from embedtune_nb.data.partition import SELECTION, VERDICT
 from embedtune_nb.errors import DataError
-
-if TYPE_CHECKING:
-    from embedtune_nb.data.datasource import Datasource
 
 
 @dataclass
@@ -24,6 +23,18 @@ class Parts:
     reasons: list[str] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
     removed: list[dict[str, object]] = field(default_factory=list)
+
+
+def part_of(data: Datasource, examples: pd.DataFrame, name: str) -> Datasource:
+    """Return *examples*, some rows of *data*, as a part of it."""
+    return Datasource(
+        data.kind,
+        {"examples": examples.reset_index(drop=True)},
+        name=f"{data.name} ({name})",
+        kind_reason=data.kind_reason,
+        roles=data.roles,
+        score_range=data.score_range,
+    )
 
 
 def far_off(got: dict[int, int], want: dict[int, int]) -> bool:
@@ -40,4 +51,17 @@ def refuse_groups(column: object, sizes: np.ndarray, want: dict[int, int], unit:
         "without tearing one.",
         expected="many groups, none of them holding most of the data",
         fix="choose a finer group_column, leave it out, or pass eval_datasource.",
+    )
+
+
+def realised(got: dict[int, int], want: dict[int, int], count: int) -> str:
+    """Return what each part got beside what it should have got."""
+    names = {SELECTION: "selection", VERDICT: "verdict"}
+    return (
+        ", ".join(
+            f"{names[part]} {got[part]:,} ({got[part] / count:.1%}, wanted {want[part]:,})"
+            for part in (SELECTION, VERDICT)
+            if want[part]
+        )
+        + "."
     )

@@ -10,7 +10,7 @@ from embedtune_nb.data.copies import normalized
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.kinds import PAIRS, RETRIEVAL
 from embedtune_nb.data.partition import SELECTION, TRAIN, VERDICT, by_size, targets
-from embedtune_nb.data.split_parts import Parts, far_off, refuse_groups
+from embedtune_nb.data.split_parts import Parts, far_off, realised, refuse_groups
 from embedtune_nb.errors import DataError
 
 
@@ -101,7 +101,7 @@ def _deal_out(
             column = data.roles["group"].column if "group" in data.roles else "group"
             apart.append(
                 "Whole groups were dealt out, so the parts are as near to their sizes as the groups allow: "
-                + _realised(got, want, count)
+                + realised(got, want, count)
             )
             return parts[units], f"whole groups of {column!r}; shared texts and documents together", apart
         return parts[units], "queries that share a text or a document together", apart
@@ -129,18 +129,6 @@ def _groups(data: Datasource, queries: pd.DataFrame) -> list[tuple[np.ndarray, n
     if "group" in queries:
         return [(np.arange(len(queries)), pd.factorize(queries["group"])[0])]
     return []
-
-
-def _realised(got: dict[int, int], want: dict[int, int], count: int) -> str:
-    names = {SELECTION: "selection", VERDICT: "verdict"}
-    return (
-        ", ".join(
-            f"{names[part]} {got[part]:,} ({got[part] / count:.1%}, wanted {want[part]:,})"
-            for part in (SELECTION, VERDICT)
-            if want[part]
-        )
-        + "."
-    )
 
 
 def _of_queries(frames: dict[str, pd.DataFrame], queries: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from embedtune_nb.data.datasource import Datasource
-from embedtune_nb.errors import ColumnError, DataError, NotYetError
+from embedtune_nb.errors import ColumnError, DataError
 
 TEXTS = [
     "how do I reset it",
@@ -105,24 +105,62 @@ def test_named_roles_decide_the_kind():
     assert data.frames["examples"]["anchor"].tolist() == OTHERS
 
 
-@pytest.mark.parametrize("kind", ["scored", "triplets", "scored_pairs", "nli"])
-def test_later_kinds_say_not_yet(kind):
-    with pytest.raises(NotYetError, match=kind):
-        Datasource.from_dict({"text": TEXTS, "label": LABELS}, kind=kind)
-
-
 @pytest.mark.parametrize(
     ("table", "kind"),
     [
         ({"premise": TEXTS, "hypothesis": OTHERS, "label": [0, 1, 2, 0, 1, 2]}, "nli"),
-        ({"sentence1": TEXTS, "sentence2": OTHERS, "score": [0.5] * 6}, "scored_pairs"),
+        ({"sentence1": TEXTS, "sentence2": OTHERS, "gold_label": ["neutral", "entailment"] * 3}, "nli"),
+        ({"sentence1": TEXTS, "sentence2": OTHERS, "score": [0.5, 1.0] * 3}, "scored_pairs"),
+        ({"question1": TEXTS, "question2": OTHERS, "is_duplicate": [0, 1] * 3}, "scored_pairs"),
+        ({"query": TEXTS, "passage": OTHERS, "similarity": [0.1, 0.9] * 3}, "scored_pairs"),
         ({"anchor": TEXTS, "positive": OTHERS, "negative": OTHERS[::-1]}, "triplets"),
-        ({"words": TEXTS, "stars": [0.5, 1.5, 2.0, 3.5, 4.0, 2.5]}, "scored"),
+        ({"query": TEXTS, "pos": OTHERS, "neg_1": OTHERS[::-1], "neg_2": [*OTHERS[1:], "x"]}, "triplets"),
+        ({"text": TEXTS, "rating": [1, 2, 3, 4, 5, 5]}, "scored"),
+        ({"words": TEXTS, "depth": [0.5, 1.5, 2.0, 3.5, 4.0, 2.5]}, "scored"),
     ],
 )
-def test_shapes_of_later_kinds_are_recognised(table, kind):
-    with pytest.raises(NotYetError, match=f"'{kind}'"):
+def test_each_shape_is_recognised(table, kind):
+    data = Datasource.from_dict(table)
+    assert data.kind == kind
+    assert {column for choice in data.roles.values() for column in choice.columns} == set(table)
+
+
+def test_two_sentences_with_codes_are_inference_or_similarity_and_not_guessed():
+    table = {"sentence1": TEXTS, "sentence2": OTHERS, "label": [0, 1, 2, 0, 1, 2]}
+    with pytest.raises(ColumnError, match="scored_pairs and nli"):
         Datasource.from_dict(table)
+    assert Datasource.from_dict(table, kind="nli").roles["premise"].column == "sentence1"
+    assert Datasource.from_dict(table, kind="scored_pairs").score_range == (0.0, 2.0)
+
+
+def test_a_text_with_a_label_and_a_score_is_not_guessed():
+    table = {"text": TEXTS, "label": LABELS, "score": [0.5, 1.5, 2.0, 3.5, 4.0, 2.5]}
+    with pytest.raises(ColumnError, match="labeled and scored"):
+        Datasource.from_dict(table)
+    assert Datasource.from_dict(table, kind="labeled").labels == ["help", "parcel"]
+    assert Datasource.from_dict(table, roles={"score": "score"}).kind == "scored"
+    assert Datasource.from_dict(table, roles={"value": "text", "score": "score"}).kind == "scored"
+
+
+def test_named_roles_leave_the_rest_to_the_names():
+    table = {"body": TEXTS, "rating": [1, 2, 3, 4, 5, 5]}
+    assert Datasource.from_dict(table, roles={"value": "body"}).kind == "scored"
+    triplets = {"q": TEXTS, "p": OTHERS, "hard": OTHERS[::-1], "easy": [*OTHERS[1:], "x"]}
+    data = Datasource.from_dict(
+        triplets, roles={"anchor": "q", "positive": "p", "negatives": ["hard", "easy"]}
+    )
+    assert data.kind == "triplets"
+    assert data.frames["examples"]["negatives"].tolist()[0] == [OTHERS[5], OTHERS[1]]
+
+
+def test_negatives_that_are_not_there_or_named_twice_are_refused():
+    table = {"anchor": TEXTS, "positive": OTHERS, "hard": OTHERS[::-1]}
+    with pytest.raises(ColumnError, match="Did you mean 'hard'"):
+        Datasource.from_dict(table, roles={"negatives": ["hard", "hrd"]})
+    with pytest.raises(ColumnError, match="named twice"):
+        Datasource.from_dict(table, roles={"negatives": ["hard", "hard"]})
+    with pytest.raises(ColumnError, match="two roles"):
+        Datasource.from_dict(table, roles={"negatives": ["hard", "positive"], "positive": "positive"})
 
 
 def test_whole_number_column_names_work():
@@ -142,7 +180,7 @@ def test_another_type_than_a_table_names_the_right_constructor():
 
 def test_a_score_beside_two_texts_is_relevance_only_where_the_kind_says_so():
     table = {"query": TEXTS, "document": OTHERS, "score": [2, 1, 0, 1, 1, 1]}
-    with pytest.raises(NotYetError):
+    with pytest.raises(ColumnError, match="scored_pairs and retrieval"):
         Datasource.from_dict(table)
     data = Datasource.from_dict(table, kind="retrieval")
     assert data.roles["relevance"].column == "score"

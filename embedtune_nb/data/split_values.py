@@ -1,4 +1,4 @@
-"""Splitting labeled data: each label in proportion, near-copies and groups never torn."""
+"""Splitting labeled and scored texts: labels or scores in proportion, near-copies and groups never torn."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from embedtune_nb.data.components import linked
 from embedtune_nb.data.copies import copy_groups, normalized
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.kinds import LABELED
-from embedtune_nb.data.partition import SELECTION, TRAIN, VERDICT, by_size, stratified, targets
-from embedtune_nb.data.split_parts import Parts, far_off, refuse_groups
+from embedtune_nb.data.partition import SELECTION, TRAIN, VERDICT, bands, by_size, stratified, targets
+from embedtune_nb.data.split_parts import Parts, far_off, part_of, refuse_groups
 from embedtune_nb.errors import DataError
 
 _TOO_LARGE = 0.05
 
 
-def split_labeled(
+def split_values(
     data: Datasource, *, seed: int, selection: bool, eval_datasource: Datasource | None
 ) -> Parts:
-    """Split labeled data; see :func:`embedtune_nb.data.split.split`."""
+    """Split labeled or scored data; see :func:`embedtune_nb.data.split.split`."""
     examples = data.frames["examples"]
     reasons: list[str] = []
     removed: list[dict[str, object]] = []
@@ -37,7 +37,7 @@ def split_labeled(
                 expected="training texts that are not evaluated on",
                 fix="pass other data for one of them.",
             )
-        unseen = set(eval_datasource.labels) - set(examples["label"])
+        unseen = set(eval_datasource.labels) - set(examples["label"]) if data.kind == LABELED else set()
         if unseen:
             advice.append(
                 f"Labels of eval_datasource that do not occur in the training part: {len(unseen)} "
@@ -48,17 +48,21 @@ def split_labeled(
     held_out = any(want.values())
     units, told = _units(examples) if held_out else (np.arange(len(examples)), [])
     reasons += told
-    labels = pd.factorize(examples["label"], sort=True)[0]
+    if data.kind == LABELED:
+        strata, what = pd.factorize(examples["label"], sort=True)[0], "the labels"
+    else:
+        strata = bands(examples["score"].to_numpy(), generator)
+        what = f"{strata.max() + 1} bands of scores"
     if not held_out:
         parts, how = np.full(len(examples), TRAIN), "nothing held out of the data"
     elif "group" in examples:
-        parts, how = _grouped(data, units, want, generator)
+        parts, how = _grouped(data, units, want, generator, what)
     else:
         parts, how = (
-            stratified(labels, units, want, generator),
-            "in proportion to the labels; near-copies together",
+            stratified(strata, units, want, generator),
+            f"in proportion to {what}; near-copies together",
         )
-    if eval_datasource is None:
+    if eval_datasource is None and data.kind == LABELED:
         missing = set(examples["label"]) - set(examples["label"][parts == VERDICT])
         if missing:
             reasons.append(
@@ -66,11 +70,11 @@ def split_labeled(
                 f"{min(map(str, missing))!r})."
             )
     return Parts(
-        train=_part(data, examples[parts == TRAIN], "train"),
-        selection=_part(data, examples[parts == SELECTION], "selection") if selection else None,
+        train=part_of(data, examples[parts == TRAIN], "train"),
+        selection=part_of(data, examples[parts == SELECTION], "selection") if selection else None,
         verdict=eval_datasource
         if eval_datasource is not None
-        else _part(data, examples[parts == VERDICT], "verdict"),
+        else part_of(data, examples[parts == VERDICT], "verdict"),
         how=how,
         reasons=reasons,
         advice=advice,
@@ -108,7 +112,7 @@ def _also_in(texts: pd.Series, others: pd.Series) -> np.ndarray:
 
 
 def _grouped(
-    data: Datasource, units: np.ndarray, want: dict[int, int], generator: np.random.Generator
+    data: Datasource, units: np.ndarray, want: dict[int, int], generator: np.random.Generator, what: str
 ) -> tuple[np.ndarray, str]:
     sizes = np.bincount(units)
     parts = by_size(sizes, want, generator)
@@ -116,14 +120,4 @@ def _grouped(
     column = data.roles["group"].column if "group" in data.roles else "group"
     if far_off(got, want):
         refuse_groups(column, sizes, want, "texts")
-    return parts[units], f"whole groups of {column!r}; near-copies together; labels as they fall"
-
-
-def _part(data: Datasource, examples: pd.DataFrame, name: str) -> Datasource:
-    return Datasource(
-        LABELED,
-        {"examples": examples.reset_index(drop=True)},
-        name=f"{data.name} ({name})",
-        kind_reason=data.kind_reason,
-        roles=data.roles,
-    )
+    return parts[units], f"whole groups of {column!r}; near-copies together; {what} as they fall"

@@ -1,0 +1,107 @@
+"""What can be done to make a Datasource better: look for faults, mend them, find hard negatives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from embedtune_nb.latebound import late
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from embedtune_nb.data.datasource import Datasource
+    from embedtune_nb.data.lint.report import LintReport
+
+
+class Improving:
+    """The methods of a Datasource that lead to a better one. None of them changes it in place."""
+
+    def lint(
+        self,
+        eval_datasource: Any = None,
+        batch_size: int | None = None,
+        base: Any = None,
+        *,
+        model: Any = None,
+        vectors: np.ndarray | None = None,
+    ) -> LintReport:
+        """Look for what would spoil training or its evaluation. Loads no torch unless *model* is given.
+
+        Parameters
+        ----------
+        eval_datasource
+            Data of the same kind that this one must not give away: exact, near and document leaks.
+        batch_size
+            Rows of a batch, for the expected number of false negatives in it; 128 by default.
+        base
+            The base model (a name, a folder, a ``PretrainedEmbeddingModel``) whose limit decides which
+            texts would be cut.
+        model
+            A model that embeds the texts, so that labels can be compared with those of neighbours.
+        vectors
+            Instead of *model*: one vector a row of labeled or scored data, shape (rows, dimension).
+
+        Returns
+        -------
+        LintReport
+            Findings, the gravest first, each with count, examples, cost and fix; and what was not looked
+            at, and why.
+        """
+        from embedtune_nb.data.lint.linter import lint
+
+        return lint(self, eval_datasource, batch_size, base, model=model, vectors=vectors)  # type: ignore[arg-type]
+
+    def fix(
+        self,
+        *names: str,
+        eval_datasource: Any = None,
+        how: str | None = None,
+        model: Any = None,
+        vectors: np.ndarray | None = None,
+    ) -> Datasource:
+        """Return a new Datasource in which the named faults are mended; ``dropped`` and ``notes`` tell how.
+
+        Parameters
+        ----------
+        names
+            Names of findings of :meth:`lint`, mended in this order: ``"exact_duplicates"``,
+            ``"near_duplicates"``, ``"exact_leaks"``, ``"near_leaks"``, ``"document_leaks"``,
+            ``"conflicting_labels"``, ``"mixed_labels"``, ``"lonely_labels"``, ``"label_noise"``,
+            ``"swapped_columns"``, ``"exchanged_columns"``, ``"backward_scores"``, ``"empty_texts"``,
+            ``"huge_texts"``.
+        eval_datasource
+            The evaluation data, for leaks: rows leave this Datasource, never the evaluation data.
+        how
+            For conflicting labels: ``"majority"`` (default; scores: ``"mean"``) or ``"drop"``.
+        model, vectors
+            For label noise, as in :meth:`lint`.
+
+        Raises
+        ------
+        DataError
+            If there is no such fix, or nothing would be left.
+        """
+        from embedtune_nb.data.lint.fix import fix
+
+        options = {"eval_datasource": eval_datasource, "how": how, "model": model, "vectors": vectors}
+        return fix(self, *names, **options)  # type: ignore[arg-type]
+
+    def mine_hard_negatives(self, strategy: str = "model", **options: Any) -> Any:
+        """Find texts that look like right answers and are none; see :func:`embedtune_nb.mining.mine`.
+
+        Parameters
+        ----------
+        strategy
+            ``"model"`` (nearest by embedding), ``"bm25"`` (most words in common, weighted),
+            ``"partial_match"`` (part of what is asked), ``"same_group"`` (same group, or a neighbouring
+            label), ``"contradiction"`` (nli data).
+        options
+            ``model``, ``per_row``, ``rank_range``, ``score_range``, ``absolute_margin``,
+            ``relative_margin``, ``order``, ``pick``, ``seed``, ``progress``.
+
+        Returns
+        -------
+        MinedTriplets
+            A Datasource of the kind ``triplets`` with a ``report``: kept, dropped and why, set aside.
+        """
+        return late("mine_hard_negatives")(self, strategy, **options)
