@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from embedtune_nb.data.kinds import KINDS, LABELED, PAIRS, READY_KINDS, RETRIEVAL, require_ready
-from embedtune_nb.errors import LossError, NotYetError, did_you_mean
+from embedtune_nb.data.kinds import (
+    KINDS,
+    LABELED,
+    NLI,
+    PAIRS,
+    RETRIEVAL,
+    SCORED,
+    SCORED_PAIRS,
+    TRIPLETS,
+    require_ready,
+)
+from embedtune_nb.errors import LossError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -21,18 +32,15 @@ class Loss:
     best_for
         When to choose it; shown by every picker.
     kinds
-        Kinds of data it works on in this version.
-    later
-        Kinds of data it is designed for, but does not work on yet.
+        Kind of data -> what the loss does there.
     in_batch
-        Whether the other rows of a batch serve as negatives, so that bigger batches teach more.
+        Whether rows of a batch are compared with each other, so that bigger batches teach more.
     """
 
     name: str
     summary: str
     best_for: str
-    kinds: tuple[str, ...]
-    later: tuple[str, ...] = ()
+    kinds: Mapping[str, str]
     in_batch: bool = False
 
 
@@ -41,54 +49,83 @@ LOSSES: dict[str, Loss] = {
     for loss in (
         Loss(
             "prediction",
-            "A linear head on top of the embeddings learns the labels.",
-            "The first run on labels: simple and fast, a baseline for the others.",
-            kinds=(LABELED,),
-            later=("scored",),
+            "A linear head on top of the embeddings learns the labels or scores.",
+            "The first run on labels or scores: simple and fast, a baseline for the others.",
+            {LABELED: "cross-entropy of a class head", SCORED: "squared error on standardised scores"},
         ),
         Loss(
             "contrastive",
             "Draws texts that belong together close and pushes the rest of the batch away.",
             "Search and nearest neighbours: FAQ, questions and answers, labels that will be looked up. "
             "Likes big batches: a batch of 32 gives every row 31 negatives.",
-            kinds=(LABELED, PAIRS, RETRIEVAL),
-            later=("scored", "triplets", "nli"),
+            {
+                LABELED: "same label attracts",
+                SCORED: "near scores attract, by a Gaussian kernel",
+                PAIRS: "multiple negatives ranking",
+                TRIPLETS: "multiple negatives ranking with hard negatives",
+                NLI: "entailments as pairs, contradictions as hard negatives",
+                RETRIEVAL: "multiple negatives ranking",
+            },
             in_batch=True,
         ),
         Loss(
             "triplet",
-            "Pulls each text towards the hardest of its class and away from the hardest of the others.",
-            "Well separated classes and moderate data; the whole batch must fit into memory.",
-            kinds=(),
-            later=(LABELED, "triplets"),
+            "Brings each text nearer to its like than to the hardest other, by a margin.",
+            "Well separated classes and moderate data, or negatives that somebody chose.",
+            {LABELED: "batch-hard: the hardest of the batch", TRIPLETS: "margin on the given triplets"},
             in_batch=True,
         ),
         Loss(
             "proxy",
             "Learns one anchor point for each class (proxy anchor).",
             "Classes of very different size: rare ones keep their anchor.",
-            kinds=(),
-            later=(LABELED,),
+            {LABELED: "proxy anchor"},
+            in_batch=True,
         ),
         Loss(
             "cosent",
             "Orders pairs by how similar they were judged to be.",
-            "Graded similarity and paraphrases.",
-            kinds=(),
-            later=("scored_pairs",),
+            "Graded similarity and paraphrases: only the order of the scores counts.",
+            {SCORED_PAIRS: "the order of the cosines"},
+            in_batch=True,
+        ),
+        Loss(
+            "cosine",
+            "Fits the cosine of two texts to their score.",
+            "Scores that shall be read off as cosines; otherwise cosent learns more.",
+            {SCORED_PAIRS: "squared error of the cosine"},
+        ),
+        Loss(
+            "angle",
+            "As cosent, on angles in complex space, where the gradient does not fade for near copies.",
+            "Graded similarity where many pairs are nearly the same text.",
+            {SCORED_PAIRS: "the order of the angles"},
             in_batch=True,
         ),
     )
 }
 
-DEFAULT_LOSS = {LABELED: "prediction", PAIRS: "contrastive", RETRIEVAL: "contrastive"}
+DEFAULT_LOSS = {
+    LABELED: "prediction",
+    SCORED: "prediction",
+    PAIRS: "contrastive",
+    TRIPLETS: "contrastive",
+    SCORED_PAIRS: "cosent",
+    NLI: "contrastive",
+    RETRIEVAL: "contrastive",
+}
 
 
 def losses_for(kind: str) -> list[Loss]:
-    """Return the losses that work on *kind* in this version, the default first."""
+    """Return the losses that work on *kind*, the default first."""
     default = DEFAULT_LOSS.get(kind)
     fitting = [loss for loss in LOSSES.values() if kind in loss.kinds]
     return sorted(fitting, key=lambda loss: loss.name != default)
+
+
+def ranks(kind: str, loss: str) -> bool:
+    """Return whether other rows' documents serve as assumed negatives, which may be wrong."""
+    return loss == "contrastive" and kind not in (LABELED, SCORED)
 
 
 def check_loss(kind: str, loss: str | None) -> tuple[Loss, str, str]:
@@ -110,8 +147,6 @@ def check_loss(kind: str, loss: str | None) -> tuple[Loss, str, str]:
     ------
     LossError
         If the loss does not exist or does not fit the data; the message holds the table of what works.
-    NotYetError
-        If the loss is designed for this kind but not built.
     """
     require_ready(kind)
     if loss is None:
@@ -128,14 +163,8 @@ def check_loss(kind: str, loss: str | None) -> tuple[Loss, str, str]:
             fix=f"{did_you_mean(str(loss), LOSSES)}What works on which data:\n{loss_table()}",
         )
     chosen = LOSSES[loss]
-    usable = ", ".join(f"loss={fitting.name!r}" for fitting in losses_for(kind))
-    if kind in chosen.later:
-        raise NotYetError(
-            f"The loss {loss!r} on {kind} data is not part of this version yet.",
-            expected=f"for {kind} data: {usable}",
-            fix=f"take one of these. What works on which data:\n{loss_table()}",
-        )
     if kind not in chosen.kinds:
+        usable = ", ".join(f"loss={fitting.name!r}" for fitting in losses_for(kind))
         raise LossError(
             f"The loss {loss!r} does not fit {kind} data.",
             expected=f"for {kind} data: {usable}",
@@ -145,10 +174,9 @@ def check_loss(kind: str, loss: str | None) -> tuple[Loss, str, str]:
 
 
 def loss_table() -> str:
-    """Return the table of kinds and losses as text: ``yes``, ``later`` or ``-``."""
+    """Return the table of kinds and losses as text: ``default``, ``yes`` or ``-``."""
     head = ["kind", *LOSSES]
-    kinds = [*READY_KINDS, *(kind for kind in KINDS if kind not in READY_KINDS)]
-    rows = [[kind, *(_cell(loss, kind) for loss in LOSSES.values())] for kind in kinds]
+    rows = [[kind, *(_cell(loss, kind) for loss in LOSSES.values())] for kind in KINDS]
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]
@@ -157,6 +185,6 @@ def loss_table() -> str:
 
 
 def _cell(loss: Loss, kind: str) -> str:
-    if kind in loss.kinds:
-        return "default" if DEFAULT_LOSS.get(kind) == loss.name else "yes"
-    return "later" if kind in loss.later else "-"
+    if kind not in loss.kinds:
+        return "-"
+    return "default" if DEFAULT_LOSS.get(kind) == loss.name else "yes"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import copy
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,20 +13,26 @@ import torch
 from datasets import Dataset
 
 from embedtune_nb.data.datasource import Datasource
+from embedtune_nb.data.kinds import LABELED
 from embedtune_nb.encoder.encoder import Encoder, Role
-from embedtune_nb.errors import LossError
+from embedtune_nb.plan.losses import check_loss
+from embedtune_nb.plan.rows import TrainingRows, training_rows
 from embedtune_nb.training.batches import LabelBatches, ShuffledBatches
-from embedtune_nb.training.head import ClassHead
 from embedtune_nb.training.losses import (
+    BatchHardTripletLoss,
+    Guide,
+    HeadLoss,
     KnownPositives,
     LabelContrastiveLoss,
     ObjectiveLoss,
-    PredictionLoss,
+    ProxyAnchorLoss,
     RankingLoss,
+    choose_loss,
+    known_positives,
 )
 
 #: Texts that are embedded to start the head, shared out among the classes: a few seconds of work.
-_TEXTS_FOR_MEANS = 768
+_TEXTS_FOR_HEAD = 768
 
 
 @dataclass(frozen=True)
@@ -33,8 +41,10 @@ class Objective:
 
     Attributes
     ----------
+    name
+        Name of the loss.
     rows
-        The training table. ``label`` holds class numbers, or row numbers of pairs; every other
+        The training table. ``label`` holds class numbers, scores, or the row's own number; every other
         column holds texts.
     roles
         Text column -> role of its texts.
@@ -43,98 +53,114 @@ class Objective:
     batches
         The batch sampler class.
     classes
-        The labels in the order of their numbers; empty for pairs.
+        The labels in the order of their numbers; empty for other kinds.
+    hard_negatives
+        Most hard negatives of a row.
     """
 
+    name: str
     rows: Dataset
     roles: dict[str, Role | None]
     loss: ObjectiveLoss
     batches: type[ShuffledBatches]
     classes: tuple[Any, ...] = ()
+    hard_negatives: int | None = None
 
     def on(self, data: Datasource) -> Objective:
-        """Return the same objective, weights shared, on other data; rows of unknown labels are left out."""
-        if data.kind == "labeled":
-            rows, loss = _label_rows(data, self.classes), self.loss
-            if isinstance(loss, LabelContrastiveLoss):
-                # one of its own: what is left out while evaluating is not what training left out
-                loss = LabelContrastiveLoss(loss.model, loss.scale)
-            return Objective(rows, self.roles, loss, self.batches, self.classes)
-        pairs, known = _pairs(data)
-        assert isinstance(self.loss, RankingLoss)
-        ranking = RankingLoss(self.loss.model, known, self.loss.scale)
-        return Objective(pairs, self.roles, ranking, self.batches)
+        """Return the same objective, weights shared, on other data; rows of unknown labels are left out.
+
+        What the copy leaves out is not counted with what training left out.
+        """
+        texts = training_rows(data, self.name, self.hard_negatives)
+        loss = copy.copy(self.loss)
+        loss.counts = Counter()
+        if isinstance(loss, RankingLoss):
+            # the guide was asked about the training texts alone
+            loss.known, loss.guide = known_positives(texts), None
+        return replace(self, rows=_table(texts, self.classes), roles=texts.roles, loss=loss)
 
 
 def build_objective(
-    encoder: Encoder, train: Datasource, settings: Mapping[str, Any], *, warm_head: bool = True
+    encoder: Encoder,
+    train: Datasource,
+    settings: Mapping[str, Any],
+    *,
+    warm_head: bool = True,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Objective:
     """Build the objective that *settings* name for *train*.
 
     Parameters
     ----------
     encoder
-        Its model is what is trained.
+        Its model is what is trained. It must still be the base model where ``false_negative_masking``
+        is set: its vectors are the guide.
     train
         Training data.
     settings
-        ``loss``, ``loss_scale`` and ``normalize_embeddings`` are read.
+        Of these, ``loss``, ``loss_scale``, ``margin``, ``contrastive_sigma``, ``normalize_embeddings``,
+        ``hard_negatives``, ``false_negative_masking`` and ``matryoshka_dims`` are read; all but ``loss``
+        may be missing.
     warm_head
-        Start a classifier from the class means of the untrained embeddings. A resumed run loads its
-        classifier and skips this.
+        Start a head from the untrained embeddings: from class means, or from a ridge regression. A resumed
+        run loads its head and skips this.
+    progress
+        Called with (done, total) while the guide embeds the training texts.
 
     Raises
     ------
     LossError
         If the loss does not exist for this kind of data.
     """
-    loss, scale = settings["loss"], float(settings.get("loss_scale") or 20.0)
-    if train.kind == "labeled" and loss in ("prediction", "contrastive"):
-        classes = tuple(train.labels)
-        rows = _label_rows(train, classes)
-        roles: dict[str, Role | None] = {"value": None}
-        if loss == "contrastive":
-            return Objective(rows, roles, LabelContrastiveLoss(encoder.model, scale), LabelBatches, classes)
-        normalize = settings.get("normalize_embeddings")
-        head = ClassHead(encoder.dimension, len(classes), normalize=normalize is None or bool(normalize))
-        prediction = PredictionLoss(encoder.model, head.to(encoder.model.device))
-        if warm_head:
-            _start_head(prediction, encoder, rows)
-        return Objective(rows, roles, prediction, ShuffledBatches, classes)
-    if train.kind in ("pairs", "retrieval") and loss == "contrastive":
-        pairs, known = _pairs(train)
-        ranking = RankingLoss(encoder.model, known, scale)
-        return Objective(pairs, {"anchor": "query", "positive": "document"}, ranking, ShuffledBatches)
-    raise LossError(
-        f"The loss {loss!r} does not exist for {train.kind} data.",
-        expected="prediction or contrastive for labeled data, contrastive for pairs and retrieval",
-        fix="choose one of these losses.",
-    )
+    check_loss(train.kind, settings["loss"])
+    most = settings.get("hard_negatives")
+    texts = training_rows(train, settings["loss"], most)
+    classes = tuple(train.labels) if train.kind == LABELED else ()
+    rows = _table(texts, classes)
+    loss = choose_loss(train.kind, settings, encoder.model, encoder.dimension, texts, classes)
+    loss.matryoshka_dims = tuple(settings.get("matryoshka_dims") or ())
+    loss.to(encoder.model.device)
+    if isinstance(loss, RankingLoss) and settings.get("false_negative_masking"):
+        loss.guide = _guide(encoder, loss.known, progress)
+    if isinstance(loss, (HeadLoss, ProxyAnchorLoss)) and warm_head:
+        _start_head(loss, encoder, rows)
+    by_label = isinstance(loss, (LabelContrastiveLoss, BatchHardTripletLoss))
+    batches = LabelBatches if by_label else ShuffledBatches
+    return Objective(settings["loss"], rows, texts.roles, loss, batches, classes, most)
 
 
-def _label_rows(data: Datasource, classes: tuple[Any, ...]) -> Dataset:
-    number = {label: place for place, label in enumerate(classes)}
-    examples = data.frames["examples"]
-    examples = examples[examples["label"].isin(classes)]
-    return Dataset.from_dict(
-        {"value": examples["value"].tolist(), "label": [number[label] for label in examples["label"]]}
-    )
+def _table(texts: TrainingRows, classes: Sequence[Any]) -> Dataset:
+    """Return the rows with numbers for classes; rows of other classes are left out."""
+    labels = list(range(len(texts))) if texts.labels is None else texts.labels
+    columns = texts.texts
+    if classes:
+        number = {label: place for place, label in enumerate(classes)}
+        known = [row for row, label in enumerate(labels) if label in number]
+        labels = [number[labels[row]] for row in known]
+        columns = {name: [column[row] for row in known] for name, column in columns.items()}
+    return Dataset.from_dict({**columns, "label": labels})
 
 
-def _pairs(data: Datasource) -> tuple[Dataset, KnownPositives]:
-    pairs = data.training_pairs()
-    anchors, positives = pairs["anchor"].tolist(), pairs["positive"].tolist()
-    rows = {"anchor": anchors, "positive": positives, "label": list(range(len(pairs)))}
-    return Dataset.from_dict(rows), KnownPositives(anchors, positives)
+def _guide(encoder: Encoder, known: KnownPositives, progress: Callable[[int, int], None] | None) -> Guide:
+    queries, documents = np.unique(known.anchor), np.unique(known.documents)
+    total = len(queries) + len(documents)
+    vectors: list[np.ndarray] = []
+    for wanted, role, before in ((queries, "query", 0), (documents, "document", len(queries))):
+        told = None if progress is None else lambda done, _, before=before: progress(before + done, total)
+        full = np.zeros((len(known.texts), encoder.dimension), dtype=np.float32)
+        full[wanted] = encoder.embed([known.texts[text] for text in wanted], role=role, progress=told)
+        vectors.append(full)
+    return Guide(known, *vectors)
 
 
 @torch.no_grad()
-def _start_head(loss: PredictionLoss, encoder: Encoder, rows: Dataset) -> None:
+def _start_head(loss: HeadLoss | ProxyAnchorLoss, encoder: Encoder, rows: Dataset) -> None:
+    """Start the head from the embeddings of some rows, as many of each class where there are classes."""
     labels = np.asarray(list(rows["label"]))
-    order = np.argsort(labels, kind="stable")
-    place = np.arange(len(order)) - np.searchsorted(labels[order], labels[order])
-    classes = int(labels.max()) + 1
-    chosen = order[place < max(1, _TEXTS_FOR_MEANS // classes)]
+    groups = labels if np.issubdtype(labels.dtype, np.integer) else np.zeros(len(labels), dtype=int)
+    order = np.argsort(groups, kind="stable")
+    place = np.arange(len(order)) - np.searchsorted(groups[order], groups[order])
+    chosen = order[place < max(1, _TEXTS_FOR_HEAD // len(np.unique(groups)))]
     texts = list(rows["value"])
     was_training = encoder.model.training
     encoder.model.eval()
@@ -144,4 +170,4 @@ def _start_head(loss: PredictionLoss, encoder: Encoder, rows: Dataset) -> None:
         for part in np.array_split(chosen, -(-len(chosen) // 64))
     ]
     encoder.model.train(was_training)
-    loss.head.start_from_means(torch.cat(vectors).float(), torch.from_numpy(labels[chosen]))
+    loss.head.start_from(torch.cat(vectors).float(), torch.from_numpy(labels[chosen]))

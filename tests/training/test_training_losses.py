@@ -48,7 +48,7 @@ def test_label_contrast_equals_a_slow_loop(encoder):
     loss = LabelContrastiveLoss(encoder.model, scale=10.0)
     value = loss.from_embeddings([vectors], torch.tensor(labels))
     assert value.item() == pytest.approx(_slow_supervised_contrast(vectors.numpy(), labels, 10.0), rel=1e-9)
-    assert loss.alone == 2  # labels 3 and 4 have one text each
+    assert loss.counts["alone"] == 2  # labels 3 and 4 have one text each
     assert "2 times" in loss.left_out
 
 
@@ -126,7 +126,7 @@ def test_several_documents_of_one_query_do_not_push_each_other_away(encoder):
     loss = RankingLoss(encoder.model, KnownPositives(anchors, documents))
     value = loss([encoder.features(anchors), encoder.features(documents)], torch.arange(3))
     assert value.item() == pytest.approx(0.0, abs=1e-6)
-    assert loss.masked == 6
+    assert loss.counts["known"] == 6
 
 
 def test_a_normalised_head_sees_angles_only():
@@ -144,7 +144,7 @@ def test_a_head_started_from_means_classifies_separated_classes(normalize):
     labels = torch.arange(30) % 3
     vectors = centres[labels] + 0.1 * _vectors(30).float()
     head = ClassHead(6, 3, normalize=normalize)
-    head.start_from_means(vectors, labels)
+    head.start_from(vectors, labels)
     assert torch.equal(head(vectors).argmax(1), labels)
     assert head(vectors).max().item() == pytest.approx(LOGIT_SCALE, rel=0.1)
 

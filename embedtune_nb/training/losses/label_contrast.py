@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +19,7 @@ class LabelContrastiveLoss(ObjectiveLoss):
     For each text, the mean log-probability of its positives (the other texts of the batch with its
     label) in a softmax over all other texts of the batch, on cosines times *scale*. This is
     :math:`L^{sup}_{out}` of Khosla et al., Supervised Contrastive Learning (2020), equation 2, with
-    temperature ``1 / scale``.
+    temperature ``1 / scale``. A text without another of its label in the batch is only a negative.
 
     Parameters
     ----------
@@ -26,33 +27,22 @@ class LabelContrastiveLoss(ObjectiveLoss):
         The model.
     scale
         Factor on the cosines.
-
-    Attributes
-    ----------
-    alone
-        Texts met so far without another of their label in their batch. They take part as negatives
-        but have no term of their own.
     """
 
     in_batch = True
+    told: ClassVar[Mapping[str, str]] = {
+        "alone": "{} times a text met no other of its label in its batch: only a negative there."
+    }
 
     def __init__(self, model: SentenceTransformer, scale: float = 20.0) -> None:
         super().__init__(model)
         self.scale = scale
-        self.alone = 0
-
-    @property
-    def left_out(self) -> str:
-        """Say how many texts met no other of their label."""
-        if not self.alone:
-            return ""
-        return f"{self.alone} times a text met no other of its label in its batch: only a negative there."
 
     def prepare(self, labels: Tensor) -> Tensor:
         """Return who is a positive of whom, (rows, rows)."""
         positive = labels[:, None] == labels[None, :]
         positive.fill_diagonal_(False)
-        self.alone += int((~positive.any(1)).sum())
+        self.counts["alone"] += int((~positive.any(1)).sum())
         return positive
 
     def compute(self, columns: Sequence[Tensor], batch: Tensor) -> Tensor:

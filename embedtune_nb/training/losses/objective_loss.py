@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -35,19 +36,26 @@ class ObjectiveLoss(nn.Module):
         Train the first so many numbers of an embedding as embeddings of their own: the loss is the
         mean over these lengths (Kusupati et al. 2022, Matryoshka Representation Learning). Empty for
         the whole embedding alone.
+    counts
+        What took no part so far: which -> how often.
     """
 
     in_batch: ClassVar[bool] = False
+    #: How each entry of ``counts`` is told.
+    told: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, model: SentenceTransformer) -> None:
         super().__init__()
         self.model = model
         self.matryoshka_dims: tuple[int, ...] = ()
+        self.counts: Counter[str] = Counter()
 
     @property
     def left_out(self) -> str:
         """Say what took no part so far and why; empty when nothing was left out."""
-        return ""
+        return " ".join(
+            self.told[which].format(f"{count:,}") for which, count in self.counts.items() if count
+        )
 
     def embed(self, features: Features) -> Tensor:
         """Return the vectors that the loss compares, (texts, dimension), for one column of a batch."""

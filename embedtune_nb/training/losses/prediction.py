@@ -1,4 +1,4 @@
-"""Prediction: a linear head learns the labels, and the embeddings learn with it."""
+"""Prediction: a linear head learns labels or scores, and the embeddings learn with it."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize
 from torch import Tensor, nn
 
-from embedtune_nb.training.head import ClassHead
+from embedtune_nb.training.head import ClassHead, ScoreHead
 from embedtune_nb.training.losses.objective_loss import Features, ObjectiveLoss
 
 
-class PredictionLoss(ObjectiveLoss):
-    """Cross-entropy of a linear head on the embeddings.
+class HeadLoss(ObjectiveLoss):
+    """Base of the losses that read the embeddings through a linear head.
 
     Parameters
     ----------
     model
         The model.
     head
-        The classifier; its weights are trained along.
+        The linear head; its weights are trained along.
     """
 
-    def __init__(self, model: SentenceTransformer, head: ClassHead) -> None:
+    def __init__(self, model: SentenceTransformer, head: ClassHead | ScoreHead) -> None:
         super().__init__(model)
         self.head = head
 
@@ -37,6 +37,10 @@ class PredictionLoss(ObjectiveLoss):
             embeddings = super().embed(features)
             return seen[-1].float() if seen else embeddings
 
+
+class PredictionLoss(HeadLoss):
+    """Cross-entropy of a linear head on the embeddings."""
+
     def logits(self, features: Features) -> Tensor:
         """Return (texts, classes)."""
         return self.head(self.embed(features))
@@ -44,6 +48,20 @@ class PredictionLoss(ObjectiveLoss):
     def compute(self, columns: Sequence[Tensor], batch: Tensor) -> Tensor:
         """Return the mean over the rows; *batch* holds their class numbers."""
         return F.cross_entropy(self.head(columns[0]), batch)
+
+
+class ScorePredictionLoss(HeadLoss):
+    """Squared error of a linear head on the embeddings, in units of the scores' standard deviation."""
+
+    head: ScoreHead
+
+    def scores(self, features: Features) -> Tensor:
+        """Return the predicted scores in their own unit, (texts,)."""
+        return self.head.in_own_unit(self.head(self.embed(features)))
+
+    def compute(self, columns: Sequence[Tensor], batch: Tensor) -> Tensor:
+        """Return the mean over the rows; *batch* holds their scores."""
+        return F.mse_loss(self.head(columns[0]), self.head.standardised(batch))
 
 
 @contextmanager

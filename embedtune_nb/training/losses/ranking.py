@@ -1,8 +1,9 @@
-"""Contrast on pairs: each anchor's own document against the other documents of the batch."""
+"""Contrast on pairs: each anchor's own document against all other documents of the batch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -10,16 +11,18 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from embedtune_nb.training.losses.false_negatives import KnownPositives
+from embedtune_nb.training.losses.guide import Guide
 from embedtune_nb.training.losses.objective_loss import ObjectiveLoss
 
 
 class RankingLoss(ObjectiveLoss):
-    """Multiple negatives ranking with same-text masking.
+    """Multiple negatives ranking with masking of false negatives.
 
     For each pair, the negative log-probability of its own document in a softmax over the documents of
-    the batch, on cosines times *scale* (InfoNCE, van den Oord et al. 2018). Documents that
-    :class:`~embedtune_nb.training.losses.false_negatives.KnownPositives` knows to be right are left
-    out of the softmax.
+    the batch, on cosines times *scale* (InfoNCE, van den Oord et al. 2018). Hard negatives of all rows,
+    where there are any, stand in the softmax too. Documents that
+    :class:`~embedtune_nb.training.losses.false_negatives.KnownPositives` knows to be right, and those that
+    the guide suspects, are left out of it.
 
     Parameters
     ----------
@@ -29,36 +32,40 @@ class RankingLoss(ObjectiveLoss):
         The right answers of all pairs.
     scale
         Factor on the cosines.
-
-    Attributes
-    ----------
-    masked
-        In-batch negatives left out so far.
+    guide
+        Who suspects further false negatives; ``None`` for nobody.
     """
 
     in_batch = True
+    told: ClassVar[Mapping[str, str]] = {
+        "known": "{} in-batch negatives were masked: known right answers, or the same text.",
+        "suspected": "{} in-batch negatives were masked: the base model finds them nearer than the answer.",
+    }
 
-    def __init__(self, model: SentenceTransformer, known: KnownPositives, scale: float = 20.0) -> None:
+    def __init__(
+        self,
+        model: SentenceTransformer,
+        known: KnownPositives,
+        scale: float = 20.0,
+        guide: Guide | None = None,
+    ) -> None:
         super().__init__(model)
-        self.known, self.scale = known, scale
-        self.masked = 0
-
-    @property
-    def left_out(self) -> str:
-        """Say how many in-batch negatives were masked."""
-        if not self.masked:
-            return ""
-        return f"{self.masked} in-batch negatives were masked: known right answers, or the same text."
+        self.known, self.scale, self.guide = known, scale, guide
 
     def prepare(self, labels: Tensor) -> Tensor:
-        """Return who must not serve as whose negative, (rows, rows); *labels* are row numbers of pairs."""
+        """Return who must not serve as whose negative; *labels* are row numbers of pairs."""
         mask = self.known.masks(labels)
-        self.masked += int(mask.sum())
+        # a place without a text is no negative that was left out
+        self.counts["known"] += int((mask & ~self.known.missing(labels)).sum())
+        if self.guide is not None:
+            suspects = self.guide.masks(labels) & ~mask
+            self.counts["suspected"] += int(suspects.sum())
+            mask = mask | suspects
         return mask
 
     def compute(self, columns: Sequence[Tensor], batch: Tensor) -> Tensor:
-        """Return the mean over the rows of two columns, anchors and documents."""
-        anchors, documents = (F.normalize(vectors, dim=-1) for vectors in columns)
+        """Return the mean over the rows of anchors, documents and, if any, columns of hard negatives."""
+        anchors, documents = F.normalize(columns[0], dim=-1), F.normalize(torch.cat([*columns[1:]]), dim=-1)
         logits = self.scale * anchors @ documents.T
         own = torch.arange(len(logits), device=logits.device)
         return F.cross_entropy(logits.masked_fill(batch, -torch.inf), own)
