@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from embedtune_nb.data.datasource import Datasource
     from embedtune_nb.errors import EmbedtuneError
     from embedtune_nb.jobs.job import Job
+    from embedtune_nb.memory.labeled import LabeledMemoryset
+    from embedtune_nb.memory.scored import ScoredMemoryset
     from embedtune_nb.models.finetuned import FinetunedEmbeddingModel
     from embedtune_nb.models.pretrained import PretrainedEmbeddingModel
     from embedtune_nb.plan.plan import Plan
@@ -29,8 +31,10 @@ _PUBLIC = {
     "EmbedtuneError": "embedtune_nb.errors",
     "FinetunedEmbeddingModel": "embedtune_nb.models.finetuned",
     "Job": "embedtune_nb.jobs.job",
+    "LabeledMemoryset": "embedtune_nb.memory.labeled",
     "Plan": "embedtune_nb.plan.plan",
     "PretrainedEmbeddingModel": "embedtune_nb.models.pretrained",
+    "ScoredMemoryset": "embedtune_nb.memory.scored",
     "Studio": "embedtune_nb.widgets.studio",
     "TrainingMonitor": "embedtune_nb.widgets.monitor",
     "charts": "",
@@ -43,8 +47,10 @@ __all__ = [
     "EmbedtuneError",
     "FinetunedEmbeddingModel",
     "Job",
+    "LabeledMemoryset",
     "Plan",
     "PretrainedEmbeddingModel",
+    "ScoredMemoryset",
     "Studio",
     "TrainingMonitor",
     "charts",
