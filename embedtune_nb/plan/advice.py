@@ -77,7 +77,8 @@ def _about_settings(choices: Choices, base: BaseSpec, truncated: float | None) -
             f"A batch of {choices['batch_size']} gives each row only {choices['batch_size'] - 1} negatives; "
             "contrastive learns better from more."
         )
-    if choices["learning_rate"] > _HIGH_RATE and base.architecture == "transformer":
+    whole_encoder = base.architecture == "transformer" and "adapter" not in choices.settings
+    if choices["learning_rate"] > _HIGH_RATE and whole_encoder:
         found.append(
             f"learning_rate={choices['learning_rate']:g} is high for an encoder; 1e-5 to 1e-4 is usual."
         )

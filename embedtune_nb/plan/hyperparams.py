@@ -297,6 +297,52 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             "a whole number from 1",
             _integer(1),
         ),
+        Hyperparam(
+            "adapter",
+            "Train only a small layer on the frozen model's vectors, in seconds: 'linear' (any linear map), "
+            "'low_rank' (a linear map of few directions) or 'two_layer' (plus one hidden layer).",
+            "'linear', 'low_rank' or 'two_layer'",
+            _choice("linear", "low_rank", "two_layer"),
+            why="none: the whole model is trained",
+        ),
+        Hyperparam(
+            "adapter_rank",
+            "Directions that a low_rank adapter may change, or hidden units of a two_layer one.",
+            "a whole number from 1",
+            _integer(1),
+        ),
+        Hyperparam(
+            "adapter_side",
+            "Which vectors are adapted: both sides, or queries alone, so that an index of documents "
+            "stays valid.",
+            "'both' or 'query'",
+            _choice("both", "query"),
+            default="both",
+            why="what is compared is adapted alike",
+        ),
+        Hyperparam(
+            "adapter_start",
+            "Where the adapter starts: as no change at all, or as the linear map that evens out how texts "
+            "that belong together differ.",
+            "'identity' or 'closed_form'",
+            _choice("identity", "closed_form"),
+            default="identity",
+            why="the vectors of the base model, exactly",
+        ),
+        Hyperparam(
+            "lora_rank",
+            "Train only matrices of this rank beside those of the encoder (LoRA), merged in at the end. "
+            "Saves memory. Needs the extra 'lora'.",
+            "a whole number from 1",
+            _integer(1),
+            why="none: the whole model is trained",
+        ),
+        Hyperparam(
+            "lora_alpha",
+            "How much LoRA's change counts: it is scaled by lora_alpha / lora_rank.",
+            "a number above 0, up to 10000",
+            _number(0.0, 10_000.0, open_low=True),
+        ),
     )
 }
 

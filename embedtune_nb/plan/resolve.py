@@ -14,7 +14,7 @@ from embedtune_nb.plan.advice import advise, advise_on_cost
 from embedtune_nb.plan.checks import check_data, check_training_part
 from embedtune_nb.plan.choices import Choices
 from embedtune_nb.plan.code import finetune_cell
-from embedtune_nb.plan.estimate import Workload, estimate
+from embedtune_nb.plan.estimate import Workload
 from embedtune_nb.plan.hyperparams import check_hyperparams
 from embedtune_nb.plan.instruction import advise_on_instruction, choose_instruction
 from embedtune_nb.plan.losses import check_loss
@@ -22,6 +22,13 @@ from embedtune_nb.plan.machine import this_machine
 from embedtune_nb.plan.plan import Plan, Setting
 from embedtune_nb.plan.schedule import choose_evaluation, choose_steps
 from embedtune_nb.plan.texts import TrainingTexts, choose_length, read_training_texts
+from embedtune_nb.plan.trained_part import (
+    choose_trained_part,
+    count_trained,
+    estimate_part,
+    is_adapter,
+    read_once,
+)
 from embedtune_nb.store.names import check_name
 
 SEED = 42
@@ -90,21 +97,24 @@ def resolve(
     choices = Choices(given, objective.name)
     choices.settings["loss"] = Setting(objective.name, loss_source, loss_reason)
     selection = choose_evaluation(choices, data.kind)
+    choose_trained_part(choices, base, data.kind)
     parts = split(data, seed=int(seed), selection=selection, eval_datasource=eval_datasource)
     prompts = choose_instruction(choices, base, data)
     texts = read_training_texts(base, parts.train, prompts)
     check_training_part(objective, parts, texts.rows)
     choose_steps(choices, texts.rows)
-    truncated = choose_length(choices, base, texts.profile)
+    lengths = read_once if is_adapter(choices) else choose_length
+    truncated = lengths(choices, base, texts.profile)
     _choose_learning_rate(choices, base)
     choices.take("head_learning_rate", "learning_rate_scheduler", "weight_decay", "loss_scale")
     choices.take("normalize_embeddings", "bf16")
     _choose_neighbors(choices, data.kind, texts.rows)
     seed_source = "default" if seed == SEED else "user"
     choices.settings["seed"] = Setting(int(seed), seed_source, "of split, shuffling, new weights and verdict")
+    count_trained(choices, base)
 
     work, machine = _workload(choices, base, parts, texts), this_machine()
-    expected = estimate(base, work, machine)
+    expected = estimate_part(choices, base, work, machine, parts)
     plan = Plan(
         name=name,
         base=base.to_dict(),
@@ -148,6 +158,8 @@ def check_executor(executor: str) -> None:
 
 
 def _choose_learning_rate(choices: Choices, base: BaseSpec) -> None:
+    if "learning_rate" in choices.settings:
+        return  # settled with what is trained
     if base.architecture == "static":
         reason = "a table of word vectors needs bigger steps than an encoder"
         choices.infer("learning_rate", _STATIC_LEARNING_RATE, reason)

@@ -11,6 +11,16 @@ if TYPE_CHECKING:
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Objective": ("loss", "loss_scale", "normalize_embeddings", "instruction", "prompts"),
+    "What is trained": (
+        "adapter",
+        "adapter_rank",
+        "adapter_side",
+        "adapter_start",
+        "lora_rank",
+        "lora_alpha",
+        "trained_parameters",
+        "frozen_parameters",
+    ),
     "Length of training": ("epochs", "max_steps", "steps_per_epoch", "steps_total", "batch_size"),
     "Learning rate": (
         "learning_rate",
