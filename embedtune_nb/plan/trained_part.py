@@ -84,7 +84,7 @@ def _choose_adapter(choices: Choices, base: BaseSpec, kind: str) -> None:
     _refuse_details(given, ("lora_alpha",), "lora_rank")
     if "max_seq_length" in given:
         raise PlanError(
-            "max_seq_length has no effect with an adapter: the base model reads each text once, at its own limit.",
+            "max_seq_length has no effect with an adapter: the base model reads each text once, as far as it can.",
             fix="leave max_seq_length out, or leave adapter out to train the whole model.",
         )
     if given.get("bf16") is True:
@@ -119,20 +119,25 @@ def _choose_adapter(choices: Choices, base: BaseSpec, kind: str) -> None:
             fix="leave adapter_side out.",
         )
     choices.take("adapter_start")
-    if choices["adapter_start"] == "closed_form" and (form == "two_layer" or kind == SCORED):
-        why = (
-            "a hidden layer has no such start"
-            if form == "two_layer"
-            else "scores name no texts that belong together"
-        )
-        raise PlanError(
-            f"adapter_start='closed_form' does not fit {'adapter=' if form == 'two_layer' else ''}"
-            f"{form if form == 'two_layer' else kind + ' data'}: {why}.",
-            fix="leave adapter_start out.",
-        )
+    if choices["adapter_start"] == "closed_form":
+        _check_closed_form(form, kind)
     choices.default("learning_rate", _ADAPTER_LEARNING_RATE, "an adapter is small and starts from no change")
     if "max_steps" not in given:
         choices.default("epochs", _ADAPTER_EPOCHS, "an epoch over kept vectors takes a second or so")
+
+
+def _check_closed_form(form: str, kind: str) -> None:
+    if form == "two_layer":
+        obstacle = "adapter='two_layer': only a linear map has one"
+    elif kind == SCORED:
+        obstacle = "scored data: scores do not say which texts belong together"
+    else:
+        return
+    raise PlanError(
+        f"adapter_start='closed_form' does not fit {obstacle}.",
+        expected="a linear or low_rank adapter, and data that says which texts belong together",
+        fix="leave adapter_start out.",
+    )
 
 
 def _choose_lora(choices: Choices, base: BaseSpec) -> None:
@@ -182,7 +187,7 @@ def read_once(choices: Choices, base: BaseSpec, profile: LengthProfile) -> float
 def estimate_part(
     choices: Choices, base: BaseSpec, work: Workload, machine: Machine, parts: Split
 ) -> dict[str, Any]:
-    """Return the estimate of a run, as :func:`embedtune_nb.plan.estimate.estimate` does, for what is trained."""
+    """Return the estimate of a run for what is trained; see :func:`embedtune_nb.plan.estimate.estimate`."""
     if is_adapter(choices):
         read = [part.texts() for part in (parts.train, parts.selection, parts.verdict) if part is not None]
         once = len({text for texts in read for text in texts})
@@ -204,8 +209,8 @@ def _estimate_adapter(base: BaseSpec, reading: Workload, steps: int, machine: Ma
     expected["seconds_high"] = round(expected["seconds_high"] + steps * slow, 1)
     expected["peak_memory_bytes"] -= _BYTES_SAVED * (base.parameters or 0)
     expected["reason"] += (
-        f" The base model reads each text once, which costs nothing if an earlier run did; {steps:,} steps on "
-        f"kept vectors take {quick * 1e3:.0f} to {slow * 1e3:.0f} ms each."
+        f" The base model reads each text once, which costs nothing if an earlier run did; {steps:,} steps "
+        f"on kept vectors take {quick * 1e3:.0f} to {slow * 1e3:.0f} ms each."
     )
     return expected
 

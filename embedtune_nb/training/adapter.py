@@ -63,7 +63,7 @@ class AdapterEncoder(Encoder):
         role: Role | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> np.ndarray:
-        """Embed *texts*; only those that the base model has not read yet take time, and are told as progress."""
+        """Embed *texts*; only those that the base model has not read yet take time and are told."""
         self.vectors.fill(texts, self.prompt(role), role, progress)
         return super().embed(texts, role=role)
 

@@ -1,4 +1,4 @@
-"""LoRA: an encoder's matrices stay frozen, and small matrices beside them are trained and merged in at the end.
+"""LoRA: small matrices beside an encoder's frozen ones are trained, and merged in at the end.
 
 Hu et al. 2021, LoRA: Low-Rank Adaptation of Large Language Models, arXiv:2106.09685. The layers are
 those of peft, which the extra ``lora`` installs.
