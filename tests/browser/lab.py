@@ -183,7 +183,7 @@ class NotebookPage:
         self.console_errors: list[str] = []
         page.route("**/*", self._route)
         page.on("console", self._note_error)
-        page.on("pageerror", lambda error: self.console_errors.append(str(error)))
+        page.on("pageerror", lambda error: self.console_errors.append(f"{error}\n{error.stack}"))
         self._theme = theme
         self._enter(theme)
 
