@@ -15,7 +15,7 @@ import pandas as pd
 
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.split import Split
-from embedtune_nb.errors import DataError, JobStoppedError, PlanError
+from embedtune_nb.errors import DataError, JobFailedError, JobStoppedError, PlanError
 from embedtune_nb.evaluation.vectors import Progress as OnProgress
 from embedtune_nb.evaluation.vectors import VectorCache, embed_roles
 from embedtune_nb.jobs.job import Job, submit
@@ -177,9 +177,21 @@ def _embed(
 
 def result_of_job(job: Job) -> Any:
     """Return the EmbeddingMap that a finished map job computed."""
+    return late("embedding_map")(*read_map(job))
+
+
+def read_map(job: Job) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return what a map job computed: the frame and the figures of an EmbeddingMap.
+
+    Raises
+    ------
+    JobFailedError
+        If the job ended without a map.
+    """
+    if job.status != "done":
+        raise JobFailedError(f"The map was not made: {job.reason or job.status}.")
     path = job.folder.path
-    meta = json.loads((path / "map.json").read_text())
-    return late("embedding_map")(pd.read_parquet(path / "map.parquet"), meta)
+    return pd.read_parquet(path / "map.parquet"), json.loads((path / "map.json").read_text())
 
 
 def _texts(model: FinetunedEmbeddingModel, data: Any) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from embedtune_nb.data.kinds import LABELED
 from embedtune_nb.errors import PlanError
 from embedtune_nb.plan.choices import ASKED, Choices
 from embedtune_nb.plan.hyperparams import PATIENCE
+from embedtune_nb.plan.losses import LOSSES
 from embedtune_nb.plan.plan import Setting
 
 EVAL_STEPS = 50
@@ -19,8 +20,12 @@ _METHOD_REASON = {
     "neighbor": "nearest neighbours are what this loss trains for",
     "retrieval": "search quality is what this data is about",
 }
-# At least this many points on the loss curve, so that a notebook shows something from the start.
+# At most about this many points on the loss curve, which is more than a screen has room for.
 _CURVE_POINTS = 200
+# With fewer steps than this, a curve says little and the learning rate has no time to rise and fall.
+_LEAST_STEPS = 50
+# Smaller batches would make noise of the gradient; where the batch is what a row is compared with, sooner.
+_LEAST_BATCH, _LEAST_COMPARED = 16, 32
 
 
 def eval_methods(kind: str, loss: str) -> tuple[str, ...]:
@@ -92,15 +97,11 @@ def _choose_stopping(choices: Choices) -> None:
 
 def choose_steps(choices: Choices, rows: int) -> None:
     """Settle batch size, steps, warmup and logging for *rows* training rows."""
-    choices.take("batch_size")
-    wanted = choices["batch_size"]
-    if rows < wanted:
-        who = "you asked for" if "batch_size" in choices.given else "the default is"
-        choices.overrule("batch_size", rows, f"{who} {wanted}, but there are only {rows} training rows")
+    choices.take("max_steps")
+    _choose_batch(choices, rows)
     batch = choices["batch_size"]
     per_epoch = math.ceil(rows / batch)
     choices.overrule("steps_per_epoch", per_epoch, f"{rows:,} training rows in batches of {batch}")
-    choices.take("max_steps")
     epochs, limit = choices["epochs"], choices["max_steps"]
     if limit is None:
         total = epochs * per_epoch
@@ -116,6 +117,27 @@ def choose_steps(choices: Choices, rows: int) -> None:
     _choose_warmup(choices, total)
     points = max(1, total // _CURVE_POINTS)
     choices.infer("logging_steps", points, f"about {math.ceil(total / points)} points on the loss curve")
+
+
+def _choose_batch(choices: Choices, rows: int) -> None:
+    """Settle the batch size: no bigger than the data, and by itself small enough for a curve."""
+    choices.take("batch_size")
+    wanted = choices["batch_size"]
+    if "batch_size" not in choices.given and choices["max_steps"] is None:
+        epochs = choices["epochs"]
+        least = _LEAST_COMPARED if LOSSES[choices.loss].in_batch else _LEAST_BATCH
+        batch = wanted
+        while batch > least and epochs * math.ceil(rows / batch) < _LEAST_STEPS:
+            batch //= 2
+        if batch < wanted:
+            few = _count(epochs * math.ceil(rows / wanted), "step")
+            steps = epochs * math.ceil(rows / batch)
+            reason = f"the usual {wanted} would make a run of {few}; {batch} makes it {steps}"
+            choices.overrule("batch_size", batch, reason)
+    batch = choices["batch_size"]
+    if rows < batch:
+        who = "you asked for" if "batch_size" in choices.given else "the default is"
+        choices.overrule("batch_size", rows, f"{who} {batch}, but there are only {rows} training rows")
 
 
 def _choose_warmup(choices: Choices, total: int) -> None:

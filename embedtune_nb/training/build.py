@@ -17,7 +17,7 @@ from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.encoder.precision import choose_bf16
 from embedtune_nb.encoder.threads import choose_threads, use_threads
 from embedtune_nb.store.events import Event
-from embedtune_nb.training.callbacks import EvaluateAndSelect
+from embedtune_nb.training.callbacks import AfterFirstStep, EvaluateAndSelect
 from embedtune_nb.training.checkpoint import read_run_state
 from embedtune_nb.training.losses import PredictionLoss
 from embedtune_nb.training.micro_batch import MicroBatch, choose_micro_batch
@@ -39,6 +39,7 @@ def build_trainer(
     emit: Callable[[Event], None],
     should_stop: Callable[[], bool],
     on_evaluate: Callable[[int, float], float | None] | None = None,
+    after_first_step: Callable[[], None] | None = None,
     resume_from: Path | None = None,
 ) -> FinetuneTrainer:
     """Build the trainer that *settings* describe.
@@ -60,6 +61,8 @@ def build_trainer(
     on_evaluate
         Called with (step, epoch) when ``eval_steps`` says so; returns the selecting metric, or ``None``
         where nothing is to be selected. May raise JobStoppedError, which ends the run in an orderly way.
+    after_first_step
+        Called once, when the first loss has been told. May raise JobStoppedError as well.
     resume_from
         The checkpoint that :meth:`FinetuneTrainer.run` will be given: spares what it brings along.
 
@@ -90,6 +93,8 @@ def build_trainer(
         should_stop=should_stop,
     )
     trainer.measured["threads"] = dict(threads._asdict())
+    if after_first_step is not None:
+        trainer.add_callback(AfterFirstStep(trainer, after_first_step))
     if on_evaluate is not None and settings.get("eval_steps", "off") != "off":
         trainer.selection = EvaluateAndSelect(
             trainer,

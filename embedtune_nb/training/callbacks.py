@@ -63,12 +63,52 @@ class EmitMetrics(TrainerCallback):
         self.trainer.emit(Metrics(state.global_step, float(state.epoch or 0.0), values))
 
 
+class AfterFirstStep(TrainerCallback):
+    """Do something long once the first loss is known, so that a watcher need not wait for it.
+
+    Parameters
+    ----------
+    trainer
+        The trainer.
+    act
+        Called once. If it raises JobStoppedError, training ends as stopped.
+    """
+
+    def __init__(self, trainer: FinetuneTrainer, act: Callable[[], None]) -> None:
+        self.trainer, self.act = trainer, act
+        self._done = False
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        """Act at the first loss, unless the run is about to stop."""
+        if self._done or logs is None or "loss" not in logs or self.trainer.outcome == "stopped":
+            return
+        self._done = True
+        start = time.perf_counter()
+        try:
+            self.act()
+        except JobStoppedError:
+            self.trainer.outcome = "stopped"
+            control.should_training_stop = True
+        self.trainer.pause(time.perf_counter() - start)
+
+
 class MeasureSteps(TrainerCallback):
     """Tell the real time and memory of a step once a few of them are behind us."""
 
     def __init__(self, trainer: FinetuneTrainer) -> None:
         self.trainer = trainer
         self._marks: list[float] | None = []
+
+    def pause(self, seconds: float) -> None:
+        """Leave *seconds* of other work out of the step it falls into."""
+        self._marks = self._marks and [mark + seconds for mark in self._marks]
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.split import Split
 from embedtune_nb.encoder.encoder import Encoder
@@ -69,18 +71,19 @@ class _Run:
         self.plan = Plan.from_json(folder.plan())
         self.settings: dict[str, Any] = {key: setting.value for key, setting in self.plan.settings.items()}
         self._told_progress = 0.0
-        self._told_at_stop = "Stopped while the base model was evaluated; training had not begun."
+        self._told_at_stop = ""
+        self._before: Evaluation | None = None
 
     def carry_out(self) -> None:
-        """Load, evaluate the base, train, evaluate, judge, publish."""
+        """Load, train, evaluate the base beside it, evaluate, judge, publish."""
         self.emit(Phase("loading"))
         use_threads(choose_threads())
         self.split = Split.read(self.folder.data)
         # judged and published with the model's own limit; the plan's shorter one serves training
         self.encoder = Encoder.load(self.plan.base, {**self.settings, "max_seq_length": None})
         self.own_limit = self.encoder.model.max_seq_length
-        before = self._evaluate_base()
         step, epoch = self._train()
+        before = self._before or self._evaluate_base()
         self._told_at_stop = "Stopped during the closing evaluation; the trained weights are kept."
         self.emit(Phase("evaluating"))
         vectors = VectorCache()
@@ -95,29 +98,44 @@ class _Run:
         self.trainer.drop_progress()
 
     def _evaluate_base(self) -> Evaluation:
+        """Evaluate the base model, loaded once more: the one in hand has begun to learn."""
         self.emit(Phase("evaluating base"))
-        kept = self.folder.path / "evaluation" / "before"
-        before = load_evaluation(kept)
-        if before is not None:
-            self.emit(Notice("The base model's evaluation was kept from the earlier attempt."))
-            return before
+        self._told_at_stop = "Stopped while the base model was evaluated; the trained weights are kept."
+        with torch.random.fork_rng():
+            base = Encoder.load(self.plan.base, {**self.settings, "max_seq_length": None})
         vectors = VectorCache()  # both parts search the same documents
-        before = self._evaluate_verdict_part(vectors)
+        before = self._evaluate_verdict_part(vectors, base)
         for note in before.notes:
             self.emit(Notice(note))
         # the live curve shows the part that selects, where there is one; the verdict part stays out of it
         start: Evaluation | None = before
         if self.split.selection is not None:
             by_ranking = self.settings["eval_method"] in ("neighbor", "retrieval")
-            start = self._evaluate(self.split.selection, vectors) if by_ranking else None
+            start = self._evaluate(self.split.selection, vectors, encoder=base) if by_ranking else None
         if start is not None:
             self.emit(Base(_eval_values(start)))
             self.emit(Metrics(0, 0.0, _eval_values(start)))
-        save_evaluation(before, kept, vectors)
+        save_evaluation(before, self._kept_before, vectors)
+        self._before = before
         return before
 
-    def _train(self) -> tuple[int, float]:
+    @property
+    def _kept_before(self) -> Path:
+        return self.folder.path / "evaluation" / "before"
+
+    def _after_first_step(self) -> None:
+        """Evaluate the base once a first loss is on the screen, which nobody likes to wait for."""
+        if self._before is None:
+            self._evaluate_base()
         self.emit(Phase("training", self.settings["steps_total"]))
+
+    def _train(self) -> tuple[int, float]:
+        self._before = load_evaluation(self._kept_before)
+        if self._before is None:
+            self.emit(Phase("first step"))
+        else:
+            self.emit(Notice("The base model's evaluation was kept from the earlier attempt."))
+            self.emit(Phase("training", self.settings["steps_total"]))
         checkpoint = latest_checkpoint(self.folder.path)
         if checkpoint is not None:
             self.emit(Notice(f"Carrying on from the checkpoint of {checkpoint.name}."))
@@ -130,6 +148,7 @@ class _Run:
                 emit=self.emit,
                 should_stop=self.should_stop,
                 on_evaluate=self._on_evaluate if self.split.selection is not None else None,
+                after_first_step=self._after_first_step if self._before is None else None,
                 resume_from=checkpoint,
             )
             result = self.trainer.run(resume_from=checkpoint)
@@ -155,6 +174,8 @@ class _Run:
         """Evaluate on the selection part during training; return the metric that selects."""
         name, selection = self._selecting_metric(), self.split.selection
         assert selection is not None, "only a run with a selection part evaluates on it"
+        if self._before is None:
+            self._evaluate_base()  # a curve begins with the base
         with self._reading_at_most(self.own_limit):
             if name == "head_accuracy":
                 values = {name: self.trainer.head_accuracy(selection)}
@@ -165,8 +186,9 @@ class _Run:
         self.emit(Metrics(step, epoch, {f"eval/{key}": value for key, value in values.items()}))
         return values[name]
 
-    def _evaluate_verdict_part(self, vectors: VectorCache) -> Evaluation:
-        return self._evaluate(self.split.verdict, vectors, settings=_without_sampling(self.settings))
+    def _evaluate_verdict_part(self, vectors: VectorCache, encoder: Encoder | None = None) -> Evaluation:
+        settings = _without_sampling(self.settings)
+        return self._evaluate(self.split.verdict, vectors, settings=settings, encoder=encoder)
 
     def _evaluate(
         self,
@@ -174,9 +196,10 @@ class _Run:
         vectors: VectorCache | None = None,
         *,
         settings: dict[str, Any] | None = None,
+        encoder: Encoder | None = None,
     ) -> Evaluation:
         return evaluate(
-            self.encoder,
+            encoder or self.encoder,
             data,
             reference=self._reference(),
             settings=settings or self.settings,

@@ -112,8 +112,8 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         self.selection: EvaluateAndSelect | None = None
         super().__init__(encoder.model, arguments, objective.rows, loss=objective.loss)
         self.remove_callback(PrinterCallback)
-        self._metrics = EmitMetrics(self)
-        for callback in (self._metrics, MeasureSteps(self)):
+        self._metrics, self._steps = EmitMetrics(self), MeasureSteps(self)
+        for callback in (self._metrics, self._steps):
             self.add_callback(callback)
 
     # What the lead of a run calls ------------------------------------------------------------------------
@@ -219,8 +219,9 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         return self.outcome == "early stopped" or 0 < self.state.max_steps <= self.state.global_step
 
     def pause(self, seconds: float) -> None:
-        """Leave *seconds* of other work, an evaluation, out of the texts per second."""
+        """Leave *seconds* of other work, an evaluation, out of what is told about the pace."""
         self._metrics.pause(seconds)
+        self._steps.pause(seconds)
 
     def keep_best(self) -> None:
         """Keep a copy of the present weights on disk as the best so far."""

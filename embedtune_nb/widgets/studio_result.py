@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import ipywidgets
+import pandas as pd
 
 from embedtune_nb.errors import EmbedtuneError, StoreError
 from embedtune_nb.jobs.job import Job
-from embedtune_nb.maps.of_model import map_job
+from embedtune_nb.maps.of_model import map_job, read_map
 from embedtune_nb.models.finetuned import FinetunedEmbeddingModel
 from embedtune_nb.widgets.embedding_map import EmbeddingMap
 from embedtune_nb.widgets.studio_follow import Follower
@@ -109,13 +110,13 @@ class ResultStep(StepView):
             if not snapshot.ended:
                 drawn.progress(snapshot.phase or "starting", snapshot.phase_done, snapshot.phase_total)
                 return
-            self.desk.ask("map", job.result, lambda made: self._fill(drawn, made), self._refused)
+            # a second map, made only to be read, would be closed before the browser knew it
+            self.desk.ask("map", lambda: read_map(job), lambda made: self._fill(drawn, *made), self._refused)
 
         self._follower = Follower(job, changed)
 
-    def _fill(self, drawn: EmbeddingMap, made: EmbeddingMap) -> None:
-        drawn.fill(made.to_frame(), made.meta)
-        made.close()
+    def _fill(self, drawn: EmbeddingMap, frame: pd.DataFrame, meta: dict[str, Any]) -> None:
+        drawn.fill(frame, meta)
         self.state.mapped = True
 
     def _refused(self, problem: Exception) -> None:

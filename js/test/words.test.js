@@ -75,6 +75,8 @@ test("a job of another kind shows only the phase it is in", () => {
 
 test("before the worker speaks the monitor says what is happening", () => {
   assert.equal(phaseText(summary({})), "starting: loading model");
+  assert.equal(phaseText(summary({ phase: "first step" })), "first step");
+  assert.equal(done({ phase: "first step" })["evaluating base"], 0);
   assert.equal(phaseText(summary({ phase: "training", steps: 84, steps_total: 150 })), "training 56 %");
   assert.equal(phaseText(summary({ state: "queued" })), "queued");
 });

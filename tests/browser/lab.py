@@ -183,7 +183,7 @@ class NotebookPage:
         self.console_errors: list[str] = []
         page.route("**/*", self._route)
         page.on("console", self._note_error)
-        page.on("pageerror", lambda error: self.console_errors.append(str(error)))
+        page.on("pageerror", self._note_exception)
         self._theme = theme
         self._enter(theme)
 
@@ -198,6 +198,14 @@ class NotebookPage:
         # JupyterLab itself asks for the status of language servers, which it has none of.
         if message.type == "error" and "404" not in message.text:
             self.console_errors.append(message.text[:500])
+
+    def _note_exception(self, error: Any) -> None:
+        # Widgets are loaded from blobs. What is thrown in JupyterLab's own scripts alone is told, not failed.
+        told = f"{error}\n{error.stack}"
+        if "blob:" in (error.stack or "") or not error.stack:
+            self.console_errors.append(told)
+        else:
+            warnings.warn(f"JupyterLab threw: {told[:1500]}", stacklevel=2)
 
     def _enter(self, theme: str) -> None:
         """Open the notebook; once in a while a kernel's first word is lost, and a user would reload."""

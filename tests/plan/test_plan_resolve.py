@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -20,7 +21,7 @@ def test_every_setting_has_a_value_a_source_and_a_reason(plan_for, labeled, pair
 
 
 def test_the_defaults_of_prediction(plan_for, labeled):
-    plan = plan_for(labeled(rows=1000))
+    plan = plan_for(labeled(rows=2000))
     expected = {
         "loss": "prediction",
         "epochs": 3,
@@ -39,8 +40,7 @@ def test_the_defaults_of_prediction(plan_for, labeled):
 
 @pytest.mark.parametrize("kind", ["labeled", "pairs"])
 def test_the_defaults_of_contrastive(plan_for, labeled, pairs, kind):
-    data = labeled(rows=400) if kind == "labeled" else pairs(rows=400)
-    plan = plan_for(data, loss="contrastive")
+    plan = plan_for(labeled(rows=9000) if kind == "labeled" else pairs(rows=9000), loss="contrastive")
     expected = {
         "epochs": 1,
         "early_stopping": 0,
@@ -51,6 +51,22 @@ def test_the_defaults_of_contrastive(plan_for, labeled, pairs, kind):
         "metric": "accuracy" if kind == "labeled" else "ndcg@10",
     }
     assert {name: plan[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(("rows", "batch", "steps"), [(9000, 128, 53), (4000, 64, 50), (400, 32, 10)])
+def test_a_short_run_has_a_smaller_batch_and_says_so(plan_for, pairs, rows, batch, steps):
+    plan = plan_for(pairs(rows=rows))
+    assert plan["batch_size"] == batch
+    assert plan["steps_total"] >= steps
+    if batch < 128:
+        assert re.search(
+            f"the usual 128 would make a run of .* {batch} makes it", plan.settings["batch_size"].reason
+        )
+
+
+def test_a_batch_that_was_asked_for_stays(plan_for, pairs):
+    assert plan_for(pairs(rows=400), {"batch_size": 128})["batch_size"] == 128
+    assert plan_for(pairs(rows=400), {"max_steps": 3})["batch_size"] == 128
 
 
 def test_early_stopping_brings_three_epochs_and_evaluations_during_training(plan_for, pairs):

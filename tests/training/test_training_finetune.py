@@ -9,9 +9,13 @@ import pytest
 
 from embedtune_nb.catalogue import resolve_base
 from embedtune_nb.data.datasource import Datasource
+from embedtune_nb.data.split import Split
+from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.errors import JobStoppedError
+from embedtune_nb.evaluation.evaluate import evaluate
+from embedtune_nb.plan.plan import Plan
 from embedtune_nb.plan.resolve import resolve
-from embedtune_nb.store.events import Best, Metrics, Notice, Phase, Published, VerdictReached
+from embedtune_nb.store.events import Base, Best, Metrics, Notice, Phase, Published, VerdictReached
 from embedtune_nb.store.job_folder import JobFolder, create
 from embedtune_nb.training.finetune import run_finetune
 
@@ -104,11 +108,31 @@ def test_a_stop_in_an_evaluation_of_the_curve_is_carried_on(job, labeled):
     assert worker.of(Published)
 
 
-def test_a_stop_before_training_says_that_nothing_was_trained(job, labeled):
+def test_a_first_loss_is_told_before_the_base_is_evaluated_and_a_stop_there_keeps_it(job, labeled):
     worker = job(labeled, eval_steps="off", early_stopping=False)
-    with pytest.raises(JobStoppedError, match="training had not begun"):
+    with pytest.raises(JobStoppedError, match="Stopped at step 1 of"):
         worker.work(stop_in="evaluating base")
-    assert not (worker.folder.path / "checkpoints").exists()
+    assert worker.steps == [1]
+    assert not worker.of(Base)
+    worker.work()
+    assert worker.steps[0] == 2
+    assert len(worker.of(Base)) == len(worker.of(Published)) == 1
+
+
+def test_the_base_is_judged_as_it_was_before_the_first_step(job, labeled):
+    worker = job(labeled, eval_steps="off", early_stopping=False, learning_rate=1e-2)
+    worker.work()
+    plan, parts = Plan.from_json(worker.folder.plan()), Split.read(worker.folder.data)
+    encoder = Encoder.load(plan.base, {"max_seq_length": None})
+    settings = {key: setting.value for key, setting in plan.settings.items()}
+    alone = evaluate(encoder, parts.verdict, reference=parts.train, settings=settings)
+    assert worker.of(VerdictReached)[0].verdict["before"] == pytest.approx(alone.metrics["accuracy"])
+
+
+def test_a_curve_begins_with_the_base_even_if_the_first_step_is_evaluated(job, labeled):
+    worker = job(labeled, eval_method="neighbor", eval_steps=1)
+    worker.work()
+    assert worker.evaluations == [0, *worker.steps]
 
 
 def test_the_loss_selects_by_its_real_value(job, labeled):

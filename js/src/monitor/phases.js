@@ -3,8 +3,8 @@
 const FINETUNE = ["loading", "evaluating base", "training", "evaluating", "verdict", "publishing"];
 const STARTING = "starting: loading model";
 const WEIGHTS = { training: 5 };
-// Phases inside another one: what was saved is checked before it is published.
-const WITHIN = { checking: "publishing" };
+// Phases inside another one: the first step warms up, what was saved is checked before it is published.
+const WITHIN = { "first step": "loading", checking: "publishing" };
 
 const share = (done, total) => (total > 0 ? Math.min(1, done / total) : 0);
 
