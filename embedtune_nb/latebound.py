@@ -11,6 +11,9 @@ from importlib import import_module
 from typing import Any
 
 _DOORS = {
+    "reader_of_base": "embedtune_nb.catalogue.reader:reader_of_base",
+    "embedder": "embedtune_nb.mining.embedder:embedder",
+    "mine_hard_negatives": "embedtune_nb.mining.mine:mine_hard_negatives",
     "result_of_finetune": "embedtune_nb.models.finetuned:result_of_job",
     "result_of_map": "embedtune_nb.maps.of_model:result_of_job",
     "display_job": "embedtune_nb.widgets.watch:display_job",
