@@ -84,7 +84,7 @@ def _choose_adapter(choices: Choices, base: BaseSpec, kind: str) -> None:
     _refuse_details(given, ("lora_alpha",), "lora_rank")
     if "max_seq_length" in given:
         raise PlanError(
-            "max_seq_length has no effect with an adapter: the base model reads each text once, as far as it can.",
+            "max_seq_length has no effect with an adapter: the base model reads each text once.",
             fix="leave max_seq_length out, or leave adapter out to train the whole model.",
         )
     if given.get("bf16") is True:

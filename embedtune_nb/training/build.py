@@ -134,7 +134,7 @@ def _arguments(
     head_rate = settings.get("head_learning_rate") or _HEAD_LEARNING_RATE
     prompts = {column: encoder.prompt(role) for column, role in objective.roles.items()}
     routes: dict[str, str] = {}
-    if any(isinstance(module, Router) for module in encoder.model.children()):
+    if any(isinstance(module, Router) for module in encoder.model.modules()):
         routes = {column: role for column, role in objective.roles.items() if role}
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(output_dir),

@@ -38,6 +38,7 @@ from embedtune_nb.training.checkpoint import latest_checkpoint
 from embedtune_nb.training.kept import load_evaluation, save_evaluation
 from embedtune_nb.training.publish_model import write_model
 from embedtune_nb.training.reload_check import reload_check
+from embedtune_nb.training.trained_part import part_to_train
 
 Emit = Callable[[Event], None]
 _PROGRESS_SECONDS = 0.25
@@ -80,7 +81,9 @@ class _Run:
         use_threads(choose_threads())
         self.split = Split.read(self.folder.data)
         # judged and published with the model's own limit; the plan's shorter one serves training
-        self.encoder = Encoder.load(self.plan.base, {**self.settings, "max_seq_length": None})
+        base = Encoder.load(self.plan.base, {**self.settings, "max_seq_length": None})
+        self.part = part_to_train(self.settings, self.emit)
+        self.encoder = self.part.on(base, self.plan.base)
         self.own_limit = self.encoder.model.max_seq_length
         step, epoch = self._train()
         before = self._before or self._evaluate_base()
@@ -135,10 +138,13 @@ class _Run:
             self.emit(Phase("first step"))
         else:
             self.emit(Notice("The base model's evaluation was kept from the earlier attempt."))
-            self.emit(Phase("training", self.settings["steps_total"]))
-        checkpoint = latest_checkpoint(self.folder.path)
+            checkpoint = latest_checkpoint(self.folder.path)
         if checkpoint is not None:
             self.emit(Notice(f"Carrying on from the checkpoint of {checkpoint.name}."))
+        self.part.begin(
+            self.encoder, self.split.train, resumed=checkpoint is not None, progress=self._progress
+        )
+        self.emit(Phase("training", self.settings["steps_total"]))
         with self._reading_at_most(self.settings["max_seq_length"]):
             self.trainer = build_trainer(
                 self.encoder,
@@ -164,6 +170,7 @@ class _Run:
                     "evaluations in a row."
                 )
             )
+        self.part.finish(self.encoder, self.split.verdict.texts())
         return result.step, float(self.trainer.state.epoch or 0.0)
 
     def _selecting_metric(self) -> str:

@@ -36,6 +36,7 @@ from embedtune_nb.training.losses import PredictionLoss
 from embedtune_nb.training.memory import is_out_of_memory
 from embedtune_nb.training.micro_batch import MicroBatch
 from embedtune_nb.training.objective import Objective
+from embedtune_nb.training.trained_weights import has_frozen, load_trained, save_trained, trained_state
 
 Outcome = Literal["finished", "early stopped", "stopped"]
 _BEST_WEIGHTS = "best.pt"
@@ -227,13 +228,13 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         """Keep a copy of the present weights on disk as the best so far."""
         path = self.folder / _BEST_WEIGHTS
         draft = path.with_suffix(".tmp")
-        torch.save({"model": self.model.state_dict(), "loss": loss_weights(self.objective.loss)}, draft)
+        torch.save({"model": trained_state(self.model), "loss": loss_weights(self.objective.loss)}, draft)
         draft.replace(path)
 
     def _restore_best(self) -> None:
         path = self.folder / _BEST_WEIGHTS
         weights = torch.load(path, map_location=self.model.device, weights_only=True)
-        self.model.load_state_dict(weights["model"])
+        self.model.load_state_dict(weights["model"], strict=False)  # frozen weights are not kept
         load_loss_weights(self.objective.loss, weights["loss"])
 
     # Taking up a checkpoint ------------------------------------------------------------------------------
@@ -301,7 +302,10 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         self.checkpoint = write_checkpoint(self.folder, step, self._fill_checkpoint, run_state)
 
     def _fill_checkpoint(self, folder: Path) -> None:
-        self.encoder.save(folder)
+        if has_frozen(self.model):
+            save_trained(self.model, folder)
+        else:
+            self.encoder.save(folder)
         torch.save(loss_weights(self.objective.loss), folder / LOSS_WEIGHTS)
         if not self.ended:
             self._save_optimizer_and_scheduler(str(folder))
@@ -312,7 +316,10 @@ class FinetuneTrainer(SentenceTransformerTrainer):
             _link(best, folder / _BEST_WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        super()._load_from_checkpoint(resume_from_checkpoint)
+        if has_frozen(self.model):
+            load_trained(self.model, Path(resume_from_checkpoint))
+        else:
+            super()._load_from_checkpoint(resume_from_checkpoint)
         path = Path(resume_from_checkpoint) / LOSS_WEIGHTS
         load_loss_weights(
             self.objective.loss, torch.load(path, map_location=self.model.device, weights_only=True)
