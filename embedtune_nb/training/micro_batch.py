@@ -146,7 +146,9 @@ def checkpoint_layers(model: nn.Module) -> None:
     """Have layers computed anew in the backward pass instead of keeping what they need for it."""
     for part in _backbones(model):
         if part.supports_gradient_checkpointing:
-            part.gradient_checkpointing_enable({"use_reentrant": False})
+            # the older name is deprecated, the newer one came after transformers 5.0
+            enable = getattr(part, "activation_checkpointing_enable", None)
+            (enable or part.gradient_checkpointing_enable)({"use_reentrant": False})
 
 
 def _backbones(model: nn.Module) -> list[PreTrainedModel]:
@@ -231,6 +233,13 @@ def _cuda(device: torch.device) -> list[torch.device]:
 
 def _reason(free: int, token: float, longest: int) -> str:
     return (
-        f"{free / 1e9:.1f} GB of memory are free; a token of the longest texts ({longest} tokens) keeps "
-        f"{token / 1e3:,.0f} kB for the backward pass, as a probe found"
+        f"as many as fit: {_size(free)} of memory are free, and a token of the longest texts ({longest} tokens) "
+        f"keeps {_size(token)} for the backward pass, as a probe found"
     )
+
+
+def _size(number: float) -> str:
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if number >= unit:
+            return f"{number / unit:.1f} {name}"
+    return f"{number / 1e3:.1f} kB"
