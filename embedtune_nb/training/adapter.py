@@ -21,8 +21,40 @@ from embedtune_nb.training.base_vectors import VectorStore, vector_store
 from embedtune_nb.training.frozen_base import FrozenBase
 
 
-class AdapterEncoder(Encoder):
-    """Reads texts through a frozen base model whose vectors are kept, and adapts these vectors.
+class KeptVectorsEncoder(Encoder):
+    """Reads texts through a frozen base model, each only once.
+
+    Parameters
+    ----------
+    model
+        A model whose first module is a :class:`~embedtune_nb.training.frozen_base.FrozenBase`.
+
+    Attributes
+    ----------
+    vectors
+        The frozen base model.
+    """
+
+    def __init__(self, model: SentenceTransformer) -> None:
+        super().__init__(model)
+        first = model[0]
+        assert isinstance(first, FrozenBase), "what makes this model puts one there"
+        self.vectors = first
+
+    def embed(
+        self,
+        texts: Sequence[str],
+        *,
+        role: Role | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> np.ndarray:
+        """Embed *texts*; only those that the base model has not read yet take time and are told."""
+        self.vectors.fill(texts, self.prompt(role), role, progress)
+        return super().embed(texts, role=role)
+
+
+class AdapterEncoder(KeptVectorsEncoder):
+    """Adapts the vectors of a frozen base model.
 
     Losses, batches, checkpoints and evaluations see an ordinary model. The one that :meth:`save` writes
     is: the base model's modules, the adapter as plain library modules, and the scaling to length 1 last
@@ -43,29 +75,21 @@ class AdapterEncoder(Encoder):
     ----------
     adapter
         What is trained.
-    vectors
-        The frozen base model.
+    queries_only
+        Whether documents are left as the base model embeds them.
     """
 
     def __init__(self, base: Encoder, adapter: Adapter, store: VectorStore, *, queries_only: bool) -> None:
         modules = list(base.model.children())
         scaling = [modules.pop()] if isinstance(modules[-1], Normalize) else []
         self._base, self._frozen, self._scaling = base.model, modules, scaling
-        self.adapter, self.queries_only = adapter, queries_only
-        self.vectors = FrozenBase(self._like_base(modules), store)
-        parts = [self.vectors, *self._on_its_side([adapter]), *scaling]
-        super().__init__(self._like_base(parts))
+        self.adapter, self.queries_only = adapter.to(base.model.device), queries_only
+        frozen = FrozenBase(self._like_base(modules), store)
+        super().__init__(self._like_base([frozen, *self._on_its_side([adapter]), *scaling]))
 
-    def embed(
-        self,
-        texts: Sequence[str],
-        *,
-        role: Role | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> np.ndarray:
-        """Embed *texts*; only those that the base model has not read yet take time and are told."""
-        self.vectors.fill(texts, self.prompt(role), role, progress)
-        return super().embed(texts, role=role)
+    def without_adapter(self) -> KeptVectorsEncoder:
+        """Return the base model beside, with the same kept vectors."""
+        return KeptVectorsEncoder(self._like_base([self.vectors, *self._scaling]))
 
     def save(self, folder: Path) -> None:
         """Write an ordinary sentence-transformers folder: base model and adapter in one."""

@@ -81,9 +81,8 @@ class _Run:
         use_threads(choose_threads())
         self.split = Split.read(self.folder.data)
         # judged and published with the model's own limit; the plan's shorter one serves training
-        base = Encoder.load(self.plan.base, {**self.settings, "max_seq_length": None})
         self.part = part_to_train(self.settings, self.emit)
-        self.encoder = self.part.on(base, self.plan.base)
+        self.encoder = self.part.on(self._load_base(), self.plan.base)
         self.own_limit = self.encoder.model.max_seq_length
         step, epoch = self._train()
         before = self._before or self._evaluate_base()
@@ -104,8 +103,7 @@ class _Run:
         """Evaluate the base model, loaded once more: the one in hand has begun to learn."""
         self.emit(Phase("evaluating base"))
         self._told_at_stop = "Stopped while the base model was evaluated; the trained weights are kept."
-        with torch.random.fork_rng():
-            base = Encoder.load(self.plan.base, {**self.settings, "max_seq_length": None})
+        base = self.part.base_beside(self.encoder, self._load_base)
         vectors = VectorCache()  # both parts search the same documents
         before = self._evaluate_verdict_part(vectors, base)
         for note in before.notes:
@@ -122,6 +120,10 @@ class _Run:
         self._before = before
         return before
 
+    def _load_base(self) -> Encoder:
+        with torch.random.fork_rng():
+            return Encoder.load(self.plan.base, {**self.settings, "max_seq_length": None})
+
     @property
     def _kept_before(self) -> Path:
         return self.folder.path / "evaluation" / "before"
@@ -134,17 +136,16 @@ class _Run:
 
     def _train(self) -> tuple[int, float]:
         self._before = load_evaluation(self._kept_before)
-        if self._before is None:
-            self.emit(Phase("first step"))
-        else:
+        if self._before is not None:
             self.emit(Notice("The base model's evaluation was kept from the earlier attempt."))
-            checkpoint = latest_checkpoint(self.folder.path)
+        checkpoint = latest_checkpoint(self.folder.path)
         if checkpoint is not None:
             self.emit(Notice(f"Carrying on from the checkpoint of {checkpoint.name}."))
+        self._told_at_stop = "Stopped before training began; texts that were read need not be read again."
         self.part.begin(
             self.encoder, self.split.train, resumed=checkpoint is not None, progress=self._progress
         )
-        self.emit(Phase("training", self.settings["steps_total"]))
+        self.emit(Phase("training", self.settings["steps_total"]) if self._before else Phase("first step"))
         with self._reading_at_most(self.settings["max_seq_length"]):
             self.trainer = build_trainer(
                 self.encoder,

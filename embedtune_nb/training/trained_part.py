@@ -40,6 +40,10 @@ class WholeModel:
         """Return the encoder that is evaluated and trained, given the loaded *base* and its spec."""
         return base
 
+    def base_beside(self, encoder: Encoder, load: Callable[[], Encoder]) -> Encoder:
+        """Return the untrained base model, although *encoder* has begun to learn; *load* loads it anew."""
+        return load()
+
     def begin(self, encoder: Encoder, train: Datasource, *, resumed: bool, progress: Progress) -> None:
         """Get ready for training on *train*; a resumed run loads its weights afterwards."""
 
@@ -58,6 +62,11 @@ class OnlyAdapter(WholeModel):
     def on(self, base: Encoder, spec: Mapping[str, Any]) -> Encoder:
         """Put an untrained adapter on *base*; it gives the base's vectors until it is trained."""
         return adapt(base, spec, self.settings)
+
+    def base_beside(self, encoder: Encoder, load: Callable[[], Encoder]) -> Encoder:
+        """Return the frozen base model with its kept vectors."""
+        assert isinstance(encoder, AdapterEncoder), "made by `on`"
+        return encoder.without_adapter()
 
     def begin(self, encoder: Encoder, train: Datasource, *, resumed: bool, progress: Progress) -> None:
         """Have the base model read the training texts that it has not read yet; start the adapter."""
