@@ -233,8 +233,8 @@ def _cuda(device: torch.device) -> list[torch.device]:
 
 def _reason(free: int, token: float, longest: int) -> str:
     return (
-        f"as many as fit: {_size(free)} of memory are free, and a token of the longest texts ({longest} tokens) "
-        f"keeps {_size(token)} for the backward pass, as a probe found"
+        f"as many as fit: {_size(free)} of memory are free, and a probe of texts of {longest} tokens "
+        f"found {_size(token)} a token kept for the backward pass"
     )
 
 

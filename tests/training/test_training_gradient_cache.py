@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import random
 from contextlib import nullcontext
+from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
 
+from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.encoder.load import load_folder
+from embedtune_nb.plan.losses import LOSSES
 from embedtune_nb.training import gradient_cache
 from embedtune_nb.training.gradient_cache import GradientCache
-from embedtune_nb.training.losses import KnownPositives, LabelContrastiveLoss, ObjectiveLoss, RankingLoss
+from embedtune_nb.training.losses import ObjectiveLoss
 from embedtune_nb.training.micro_batch import checkpoint_layers
+from embedtune_nb.training.objective import Objective, build_objective
 
 
 @pytest.fixture
@@ -25,19 +30,50 @@ def texts(topic_rows) -> list[str]:
     return chosen
 
 
-def _loss(name: str, encoder: Encoder) -> ObjectiveLoss:
-    if name == "contrastive":
-        return LabelContrastiveLoss(encoder.model)
-    names = [str(number) for number in range(24)]
-    return RankingLoss(encoder.model, KnownPositives(names, [f"{name}!" for name in names]))
+def _data(kind: str, texts: list[str]) -> Datasource:
+    """Return 48 rows of a kind; anchors are short and documents long where there are two columns."""
+    draw = random.Random(5)
+    short, long = texts[:48], [f"{a} {b}" for a, b in zip(texts[48:], texts[:48], strict=True)]
+    frame = pd.DataFrame({"a": short, "b": long})
+    roles = {"a": "anchor", "b": "positive"}
+    if kind == "labeled":
+        frame = pd.DataFrame({"value": short, "label": [draw.choice("pqrst") for _ in short]})
+        roles = {"value": "value", "label": "label"}
+    elif kind == "scored":
+        frame = pd.DataFrame({"value": short, "score": [draw.gauss(3, 2) for _ in short]})
+        roles = {"value": "value", "score": "score"}
+    elif kind == "triplets":
+        frame["c"] = [[f"{text} not", *(["not this"] if row % 2 else [])] for row, text in enumerate(long)]
+        roles["c"] = "negatives"
+    elif kind == "scored_pairs":
+        frame["c"] = [draw.random() for _ in short]
+        roles = {"a": "sentence1", "b": "sentence2", "c": "score"}
+    elif kind == "nli":
+        names = ("entailment", "contradiction", "neutral")
+        frame = pd.DataFrame(
+            {
+                "a": [text for text in short for _ in names],
+                "b": [f"{text} {name}" for text in long for name in names],
+                "c": [name for _ in short for name in names],
+            }
+        )
+        roles = {"a": "premise", "b": "hypothesis", "c": "label"}
+    return Datasource.from_pandas(frame, kind=kind, roles={role: column for column, role in roles.items()})
 
 
-def _batch(name: str, encoder: Encoder, texts: list[str]):
-    if name == "contrastive":
-        return [encoder.features(texts[:24])], torch.arange(24) % 5
-    # short anchors, long documents
-    documents = [f"{text} {other}" for text, other in zip(texts[24:48], texts[48:72], strict=True)]
-    return [encoder.features(texts[:24]), encoder.features(documents)], torch.arange(24)
+def _batch(objective: Objective, encoder: Encoder, size: int = 24):
+    rows = objective.rows[random.Random(9).sample(range(len(objective.rows)), size)]
+    columns = [encoder.features(rows[name], role) for name, role in objective.roles.items()]
+    return columns, torch.tensor(rows["label"])
+
+
+def _objective(encoder: Encoder, kind: str, texts: list[str], **settings: Any) -> Objective:
+    return build_objective(encoder, _data(kind, texts), settings)
+
+
+def _pairs(encoder: Encoder, texts: list[str]):
+    objective = _objective(encoder, "pairs", texts, loss="contrastive")
+    return objective.loss, *_batch(objective, encoder)
 
 
 def _gradients(loss: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -67,26 +103,46 @@ def _cached(loss: ObjectiveLoss, encoder: Encoder, tokens: int | None, columns, 
     return float(value), _gradients(loss), len(cache.parts(columns))
 
 
-@pytest.mark.parametrize("tokens", [1, 40, 150, 300])
-@pytest.mark.parametrize("name", ["contrastive", "pairs"])
-@pytest.mark.parametrize("model", ["tiny_bert", "tiny_rope"])
-def test_parts_have_the_gradients_of_the_whole_batch(model, name, tokens, request, texts):
-    encoder = Encoder(load_folder(request.getfixturevalue(model), device="cpu").eval())
-    loss = _loss(name, encoder)
-    batch = _batch(name, encoder, texts)
-    expected, gradients = _whole(loss, *batch)
-    value, cached, parts = _cached(loss, encoder, tokens, *batch)
-    assert parts > 1
-    assert value == pytest.approx(expected, rel=1e-6)
+_ALL = [(kind, loss.name, {}) for loss in LOSSES.values() for kind in loss.kinds if kind != "retrieval"]
+_OPTIONS = [
+    ("pairs", "contrastive", {"matryoshka_dims": [32, 8]}),
+    ("labeled", "proxy", {"matryoshka_dims": [32, 8]}),
+    ("pairs", "contrastive", {"false_negative_masking": True}),
+    ("labeled", "prediction", {"normalize_embeddings": False}),
+]
+
+
+@pytest.mark.parametrize(("kind", "loss", "options"), [*_ALL, *_OPTIONS], ids=str)
+def test_parts_have_the_gradients_of_the_whole_batch(kind, loss, options, tiny_bert, texts):
+    encoder = Encoder(load_folder(tiny_bert, device="cpu").eval())
+    objective = _objective(encoder, kind, texts, loss=loss, **options)
+    batch = _batch(objective, encoder)
+    expected, gradients = _whole(objective.loss, *batch)
+    assert any(name.startswith("model.") for name in gradients)
+    assert any(name.startswith("head.") for name in gradients) == hasattr(objective.loss, "head")
+    counted = []
+    for tokens in (1, 60, 250):
+        value, cached, parts = _cached(objective.loss, encoder, tokens, *batch)
+        counted.append(parts)
+        assert value == pytest.approx(expected, rel=1e-5)
+        assert _apart(cached, gradients) < 1e-5
+    assert counted[0] >= counted[1] > counted[2] > 1
+
+
+def test_a_model_with_rotary_positions_and_windows_has_them_too(tiny_rope, texts):
+    encoder = Encoder(load_folder(tiny_rope, device="cpu").eval())
+    loss, columns, rows = _pairs(encoder, texts)
+    expected, gradients = _whole(loss, columns, rows)
+    value, cached, parts = _cached(loss, encoder, 100, columns, rows)
+    assert parts > 2 and value == pytest.approx(expected, rel=1e-5)
     assert _apart(cached, gradients) < 1e-5
 
 
 def test_the_library_finds_the_same_gradients(tiny_bert, texts):
-    encoder = Encoder(load_folder(tiny_bert, device="cpu").eval(), chunked=False)
-    columns, rows = _batch("pairs", encoder, texts)
+    encoder = Encoder(load_folder(tiny_bert, device="cpu").eval(), rows="whole")
+    ours, columns, rows = _pairs(encoder, texts)
     theirs = CachedMultipleNegativesRankingLoss(encoder.model, mini_batch_size=5)
     expected, gradients = _whole(theirs, columns, rows)
-    ours = _loss("pairs", encoder)
     value, cached, parts = _cached(ours, encoder, 100, columns, rows)
     assert parts > 2
     assert value == pytest.approx(expected, rel=1e-6)
@@ -94,10 +150,9 @@ def test_the_library_finds_the_same_gradients(tiny_bert, texts):
 
 
 def test_padding_on_the_left_is_cut_on_the_left(tiny_rope, texts):
-    encoder = Encoder(load_folder(tiny_rope, device="cpu").eval(), chunked=False)
+    encoder = Encoder(load_folder(tiny_rope, device="cpu").eval(), rows="whole")
     encoder.model.tokenizer.padding_side = "left"
-    loss = _loss("pairs", encoder)
-    columns, rows = _batch("pairs", encoder, texts)
+    loss, columns, rows = _pairs(encoder, texts)
     assert not columns[0]["attention_mask"][:, 0].all()
     expected, gradients = _whole(loss, columns, rows)
     value, cached, parts = _cached(loss, encoder, 100, columns, rows)
@@ -115,11 +170,11 @@ def _kept_graphs(loss: ObjectiveLoss, encoder: Encoder, tokens: int, columns, la
     return _gradients(loss)
 
 
-@pytest.mark.parametrize("name", ["contrastive", "pairs"])
-def test_the_second_pass_drops_out_what_the_first_did(name, tiny_bert, texts, monkeypatch):
+@pytest.mark.parametrize("kind", ["labeled", "pairs"])
+def test_the_second_pass_drops_out_what_the_first_did(kind, tiny_bert, texts, monkeypatch):
     encoder = Encoder(load_folder(tiny_bert, device="cpu").train())
-    loss = _loss(name, encoder)
-    batch = _batch(name, encoder, texts)
+    objective = _objective(encoder, kind, texts, loss="contrastive")
+    loss, batch = objective.loss, _batch(objective, encoder)
     torch.manual_seed(11)
     expected = _kept_graphs(loss, encoder, 100, *batch)
     after = torch.rand(1)
@@ -135,11 +190,9 @@ def test_the_second_pass_drops_out_what_the_first_did(name, tiny_bert, texts, mo
     assert _apart(careless, expected) > 0.05
 
 
-@pytest.mark.parametrize("name", ["contrastive", "pairs"])
-def test_bfloat16_goes_through_both_passes(name, tiny_bert, texts):
+def test_bfloat16_goes_through_both_passes(tiny_bert, texts):
     encoder = Encoder(load_folder(tiny_bert, device="cpu").eval())
-    loss = _loss(name, encoder)
-    columns, labels = _batch(name, encoder, texts)
+    loss, columns, labels = _pairs(encoder, texts)
     _, exact = _whole(loss, columns, labels)
     with encoder.precision(bfloat16=True):
         encoder.seam.expect(columns)
@@ -153,8 +206,7 @@ def test_bfloat16_goes_through_both_passes(name, tiny_bert, texts):
 
 def test_layers_computed_anew_change_no_gradient(tiny_bert, texts):
     encoder = Encoder(load_folder(tiny_bert, device="cpu").train())
-    loss = _loss("pairs", encoder)
-    batch = _batch("pairs", encoder, texts)
+    loss, *batch = _pairs(encoder, texts)
     torch.manual_seed(2)
     _, expected, _ = _cached(loss, encoder, 100, *batch)
     checkpoint_layers(encoder.model)
@@ -165,8 +217,8 @@ def test_layers_computed_anew_change_no_gradient(tiny_bert, texts):
 
 def test_each_text_is_embedded_once_and_beside_texts_of_its_length(tiny_bert, texts):
     encoder = Encoder(load_folder(tiny_bert, device="cpu"))
-    columns, _ = _batch("pairs", encoder, texts)
-    parts = GradientCache(_loss("pairs", encoder), encoder.seam, 100).parts(columns)
+    loss, columns, _ = _pairs(encoder, texts)
+    parts = GradientCache(loss, encoder.seam, 100).parts(columns)
     lengths = [column["attention_mask"].sum(1) for column in columns]
     for place in range(2):
         rows = torch.cat([part[place] for part in parts if place in part])
@@ -183,8 +235,7 @@ def test_each_text_is_embedded_once_and_beside_texts_of_its_length(tiny_bert, te
 
 def test_a_value_without_gradients_is_that_of_the_whole_batch(tiny_bert, texts):
     encoder = Encoder(load_folder(tiny_bert, device="cpu").eval())
-    loss = _loss("pairs", encoder)
-    columns, rows = _batch("pairs", encoder, texts)
+    loss, columns, rows = _pairs(encoder, texts)
     value = GradientCache(loss, encoder.seam, 60).value(columns, rows)
     assert not value.requires_grad and all(weight.grad is None for weight in loss.parameters())
     assert value.item() == pytest.approx(loss(columns, rows).item(), rel=1e-6)
@@ -192,8 +243,7 @@ def test_a_value_without_gradients_is_that_of_the_whole_batch(tiny_bert, texts):
 
 def test_a_word_table_is_computed_whole(tiny_static, texts):
     encoder = Encoder(load_folder(tiny_static, device="cpu").eval())
-    loss = _loss("pairs", encoder)
-    columns, rows = _batch("pairs", encoder, texts)
+    loss, columns, rows = _pairs(encoder, texts)
     _, gradients = _whole(loss, columns, rows)
     _, cached, parts = _cached(loss, encoder, 1, columns, rows)
     assert parts == 1 and _apart(cached, gradients) < 1e-6
