@@ -6,13 +6,12 @@ taken without asking; otherwise one short question shows whether the hub answers
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 from embedtune_nb.catalogue.folder import read_folder
+from embedtune_nb.data.hub import why_unreachable
 from embedtune_nb.errors import ModelUnavailableError
 
-PROBE_SECONDS = 6.0
 _SMALL_FILES = ["*.json", "*.txt", "*.model"]
 _WEIGHTS = ["*.safetensors"]
 # Other runtimes' copies of the same weights: gigabytes that nobody here would read.
@@ -78,33 +77,11 @@ def download(hub_id: str, *, with_weights: bool, remedy: str) -> Path:
 
 
 def ensure_reachable(hub_id: str, *, remedy: str) -> None:
-    """Raise ModelUnavailableError, within PROBE_SECONDS, if the hub does not answer."""
-    reason = _why_unreachable()
+    """Raise ModelUnavailableError, within seconds, if the hub does not answer."""
+    reason = why_unreachable()
     if reason:
         raise ModelUnavailableError(
             f"{hub_id!r} is not on this machine, and the hub cannot be reached: {reason}.",
             expected="its files in the local hub cache, or a working connection",
             fix=remedy,
         )
-
-
-def _why_unreachable() -> str:
-    from huggingface_hub import constants
-    from huggingface_hub.utils import get_session
-
-    if constants.HF_HUB_OFFLINE:
-        return "HF_HUB_OFFLINE is set"
-    outcome: list[str] = []
-
-    def ask() -> None:
-        try:
-            get_session().head(constants.ENDPOINT, timeout=PROBE_SECONDS - 1)
-            outcome.append("")
-        except Exception as cause:
-            outcome.append(f"{type(cause).__name__}: {cause}")
-
-    # A name look-up obeys no timeout of the client, hence the thread that may be left behind.
-    question = threading.Thread(target=ask, name="embedtune-hub-probe", daemon=True)
-    question.start()
-    question.join(PROBE_SECONDS)
-    return outcome[0] if outcome else f"no answer within {PROBE_SECONDS:.0f} s"

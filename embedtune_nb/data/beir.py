@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from embedtune_nb.data.build import Built
 from embedtune_nb.data.clean import Dropped, clean_groups, clean_texts, keep_and_count
 from embedtune_nb.data.readers import frame_of
+from embedtune_nb.data.retrieval_files import read_qrels, read_texts
 from embedtune_nb.data.roles import require_column
 from embedtune_nb.data.scores import clean_relevance
 from embedtune_nb.errors import ColumnError, DataError
@@ -28,11 +30,11 @@ def build_retrieval(queries: Any, corpus: Any, qrels: Any, *, group_column: Hash
     Parameters
     ----------
     queries, corpus
-        A table with an id column and a text column (and, for documents, an optional title), or ``{id:
-        text}``.
+        A table with an id column and a text column (and, for documents, an optional title), ``{id:
+        text}``, or the path of a file.
     qrels
-        A table with query id, document id and optionally relevance, or ``{query id: {document id:
-        relevance}}``, or ``{query id: [document ids]}``.
+        A table with query id, document id and optionally relevance, ``{query id: {document id:
+        relevance}}``, ``{query id: [document ids]}``, or the path of a file.
     group_column
         Column of *queries* whose values a split must not tear apart.
 
@@ -76,13 +78,15 @@ def build_retrieval(queries: Any, corpus: Any, qrels: Any, *, group_column: Hash
 
 
 def _table(given: Any, what: str) -> pd.DataFrame:
+    if isinstance(given, (str, os.PathLike)):
+        return read_texts(given)
     if isinstance(given, pd.DataFrame):
         return given
     if isinstance(given, Mapping):
         return frame_of({"id": list(given.keys()), "text": list(given.values())})
     raise DataError(
         f"{what} is a {type(given).__name__}.",
-        expected="a DataFrame with an id and a text column, or a dict {id: text}",
+        expected="a DataFrame with an id and a text column, a dict {id: text}, or the path of a file",
     )
 
 
@@ -128,6 +132,8 @@ def _texts_by_id(
 
 
 def _judgements(qrels: Any, dropped: list[Dropped]) -> pd.DataFrame:
+    if isinstance(qrels, (str, os.PathLike)):
+        qrels = read_qrels(qrels)
     if isinstance(qrels, Mapping):
         rows = [
             (query, document, judged[document] if isinstance(judged, Mapping) else 1)
@@ -139,8 +145,8 @@ def _judgements(qrels: Any, dropped: list[Dropped]) -> pd.DataFrame:
     elif not isinstance(qrels, pd.DataFrame):
         raise DataError(
             f"qrels is a {type(qrels).__name__}.",
-            expected="a DataFrame with query_id, corpus_id and relevance, or {query id: {document "
-            "id: relevance}}",
+            expected="a DataFrame with query_id, corpus_id and relevance, {query id: {document id: "
+            "relevance}}, or the path of a file",
         )
     grade_column = next((name for name in _QREL_GRADE if name in qrels.columns), None)
     grades = qrels[grade_column] if grade_column else pd.Series(1.0, index=qrels.index)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,26 @@ import pandas as pd
 from embedtune_nb.data import readers
 from embedtune_nb.data.beir import build_retrieval
 from embedtune_nb.data.build import build_frames
+from embedtune_nb.data.csv_files import INFER, read_csv
+from embedtune_nb.data.huggingface import read_huggingface
 from embedtune_nb.data.kinds import RETRIEVAL
+from embedtune_nb.data.retrieval_files import read_beir, read_llama_index
 from embedtune_nb.data.roles import RoleChoice, choose_roles
+from embedtune_nb.data.torch_items import read_torch
 from embedtune_nb.errors import DataError
 
 if TYPE_CHECKING:
     from embedtune_nb.data.datasource import Datasource
+
+
+_WAYS = {
+    "list": "from_list",
+    "dict": "from_dict",
+    "str": "from_csv, from_jsonl or from_parquet",
+    "Table": "from_arrow",
+    "Dataset": "from_hf",
+    "DatasetDict": "from_hf",
+}
 
 
 class Constructors:
@@ -62,8 +76,7 @@ class Constructors:
             If the rows cannot be used: none, one class only, mixed label types, other things than texts.
         """
         if not isinstance(df, pd.DataFrame):
-            ways = {"list": "from_list", "dict": "from_dict", "str": "from_csv"}
-            way = ways.get(type(df).__name__)
+            way = _WAYS.get(type(df).__name__)
             raise DataError(
                 f"from_pandas was given a {type(df).__name__}.",
                 expected="a pandas DataFrame",
@@ -135,15 +148,49 @@ class Constructors:
         return cls.from_pandas(readers.frame_of(listed), **options)
 
     @classmethod
-    def from_csv(
-        cls, path: str | Path, *, separator: str = ",", encoding: str = "utf-8", **options: Any
-    ) -> Datasource:
-        """Make a Datasource from a CSV file with a header line (plain or gzip).
+    def from_arrow(cls, table: Any, **options: Any) -> Datasource:
+        """Make a Datasource from a pyarrow ``Table``. Options as in :meth:`from_pandas`."""
+        if not type(table).__module__.startswith("pyarrow") or not hasattr(table, "to_pandas"):
+            raise DataError(
+                f"from_arrow was given a {type(table).__name__}.",
+                expected="a pyarrow Table or RecordBatch",
+                fix="make one of it first (many libraries have to_arrow()).",
+            )
+        return cls.from_pandas(table.to_pandas(), **options)
 
-        Other options as in :meth:`from_pandas`. A line that cannot be read is named in the error.
+    @classmethod
+    def from_csv(
+        cls,
+        path: str | Path,
+        *,
+        separator: str = ",",
+        encoding: str = "utf-8",
+        header: int | str | None = INFER,
+        names: Sequence[Hashable] | None = None,
+        **options: Any,
+    ) -> Datasource:
+        """Make a Datasource from a CSV file (plain or gzip).
+
+        Parameters
+        ----------
+        path, separator, encoding
+            The file and how it is written.
+        header
+            0: the first line names the columns. None: there is no such line. By default it names them, and
+            is refused if it looks like an example.
+        names
+            Names for the columns of a file without a header line.
+        **options
+            As in :meth:`from_pandas`.
+
+        Raises
+        ------
+        DataError
+            As in :meth:`from_pandas`; a line that cannot be read is named.
         """
         options.setdefault("name", readers.path_of(path).name.split(".")[0])
-        return cls.from_pandas(readers.read_csv(path, separator=separator, encoding=encoding), **options)
+        frame = read_csv(path, separator=separator, encoding=encoding, header=header, names=names)
+        return cls.from_pandas(frame, **options)
 
     @classmethod
     def from_jsonl(cls, path: str | Path, *, encoding: str = "utf-8", **options: Any) -> Datasource:
@@ -161,6 +208,92 @@ class Constructors:
         return cls.from_pandas(readers.read_parquet(path), **options)
 
     @classmethod
+    def from_hf(
+        cls, source: Any, *, split: str | None = None, config: str | None = None, **options: Any
+    ) -> Datasource:
+        """Make a Datasource from a Hugging Face data set.
+
+        Parameters
+        ----------
+        source
+            A ``Dataset`` or ``DatasetDict``, a folder written by ``save_to_disk``, or a name on the hub.
+        split
+            Which split, where there are several.
+        config
+            Which configuration of a data set on the hub.
+        **options
+            As in :meth:`from_pandas`. Coded classes are read as their names.
+
+        Raises
+        ------
+        DataError
+            As in :meth:`from_pandas`; without a network a name on the hub fails within 10 seconds.
+        """
+        frame, title, notes = read_huggingface(source, split=split, config=config)
+        options.setdefault("name", title or None)
+        data = cls.from_pandas(frame, **options)
+        data.notes[:0] = notes
+        return data
+
+    @classmethod
+    def from_torch(
+        cls,
+        dataset: Any,
+        *,
+        names: Sequence[str] | None = None,
+        limit: int | None = None,
+        **options: Any,
+    ) -> Datasource:
+        """Make a Datasource from a torch ``Dataset``, whose items are read once.
+
+        Parameters
+        ----------
+        dataset
+            Its items are dicts, dataclasses or tuples.
+        names
+            Names for the places of tuples, such as ``("text", "label")``.
+        limit
+            Read at most so many items; needed where the data set does not know its length.
+        **options
+            As in :meth:`from_pandas`.
+        """
+        return cls.from_pandas(read_torch(dataset, names=names, limit=limit), **options)
+
+    @classmethod
+    def from_beir(
+        cls, folder: str | Path, *, split: str | None = None, name: str | None = None
+    ) -> Datasource:
+        """Make retrieval data from a BEIR folder: corpus.jsonl, queries.jsonl, qrels/<split>.tsv.
+
+        Parameters
+        ----------
+        folder
+            The folder; its text files may be packed (.gz).
+        split
+            Which judgements; may be left out if there is one file of them.
+        name
+            What to call it on screen; the folder and the split by default.
+        """
+        queries, corpus, qrels = read_beir(folder, split)
+        title = name or " ".join(filter(None, [readers.path_of(folder).name, split]))
+        return cls.from_retrieval(queries, corpus, qrels, name=title)
+
+    @classmethod
+    def from_llama_index(cls, source: Any, *, name: str | None = None) -> Datasource:
+        """Make retrieval data from LlamaIndex's question-answer set.
+
+        Parameters
+        ----------
+        source
+            The path of its JSON file (queries, corpus, relevant_docs), the dict in it, or the object.
+        name
+            What to call it on screen.
+        """
+        if name is None and isinstance(source, (str, Path)):
+            name = readers.path_of(source).name.split(".")[0]
+        return cls.from_retrieval(*read_llama_index(source), name=name)
+
+    @classmethod
     def from_retrieval(
         cls,
         queries: Any,
@@ -175,10 +308,11 @@ class Constructors:
         Parameters
         ----------
         queries, corpus
-            A DataFrame with an id and a text column (documents may have a title), or ``{id: text}``.
+            A DataFrame with an id and a text column (documents may have a title), ``{id: text}``, or the
+            path of a .jsonl, .tsv, .csv or .parquet file.
         qrels
-            A DataFrame with query_id, corpus_id and relevance, or ``{query id: {document id:
-            relevance}}``, or ``{query id: [document ids]}``. Above 0 means relevant.
+            A DataFrame with query_id, corpus_id and relevance, ``{query id: {document id: relevance}}``,
+            ``{query id: [document ids]}``, or the path of TREC or BEIR judgements. Above 0 means relevant.
         group_column
             Column of *queries*; queries with the same value stay together in a split.
         name

@@ -87,7 +87,7 @@ class Improving:
         return fix(self, *names, **options)  # type: ignore[arg-type]
 
     def mine_hard_negatives(self, strategy: str = "model", **options: Any) -> Any:
-        """Find texts that look like right answers and are none; see :func:`embedtune_nb.mining.mine`.
+        """Find texts that look like right answers and are none; see :mod:`embedtune_nb.mining.mine`.
 
         Parameters
         ----------

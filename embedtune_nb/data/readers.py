@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
 import json
 import os
-import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -15,43 +12,6 @@ from typing import Any
 import pandas as pd
 
 from embedtune_nb.errors import DataError, did_you_mean
-
-
-def read_csv(path: str | Path, *, separator: str = ",", encoding: str = "utf-8") -> pd.DataFrame:
-    """Read a CSV file with a header line. Only empty fields count as missing: "NA" and "null" are texts.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, empty, not in *encoding*, or has a line with too many or too few fields.
-    """
-    path = existing_file(path)
-    if not isinstance(separator, str) or len(separator) != 1:
-        raise DataError(
-            f"separator is {separator!r}.", expected="a single character, such as ',' or ';' or '\\t'"
-        )
-    text = _decoded(path, encoding)
-    if not text.strip():
-        raise DataError(f"{path} is empty.", expected="a header line and rows below it")
-    _refuse_ragged_lines(path, text, separator)
-    frame = pd.read_csv(
-        io.StringIO(text),
-        sep=separator,
-        keep_default_na=False,
-        na_values=[""],
-        low_memory=False,
-        index_col=False,
-    )
-    if len(frame.columns) == 1:
-        header = str(frame.columns[0])
-        other = next((mark for mark in ("\t", ";", "|", ",") if mark != separator and mark in header), None)
-        if other is not None:
-            raise DataError(
-                f"{path} has a single column, {header!r}.",
-                expected=f"fields separated by {separator!r}",
-                fix=f"its fields look separated by {other!r}: pass separator={other!r}.",
-            )
-    return frame
 
 
 def read_jsonl(path: str | Path, *, encoding: str = "utf-8") -> pd.DataFrame:
@@ -64,7 +24,7 @@ def read_jsonl(path: str | Path, *, encoding: str = "utf-8") -> pd.DataFrame:
     """
     path = existing_file(path)
     rows: list[dict[str, Any]] = []
-    for number, line in enumerate(_decoded(path, encoding).split("\n"), start=1):
+    for number, line in enumerate(decoded(path, encoding).split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -144,7 +104,8 @@ def existing_file(path: str | Path) -> Path:
     )
 
 
-def _decoded(path: Path, encoding: str) -> str:
+def decoded(path: Path, encoding: str) -> str:
+    """Return the text of a file, plain or gzip, or raise naming the line that is not in *encoding*."""
     raw = path.read_bytes()
     if raw[:2] == b"\x1f\x8b":
         try:
@@ -171,25 +132,3 @@ def _decoded(path: Path, encoding: str) -> str:
             fix="pass encoding='cp1252' (files of Windows programs) or encoding='latin-1', or save "
             "it as UTF-8.",
         ) from cause
-
-
-def _refuse_ragged_lines(path: Path, text: str, separator: str) -> None:
-    csv.field_size_limit(2**31 - 1)
-    reader = csv.reader(io.StringIO(text), delimiter=separator)
-    width = 0
-    for row in reader:
-        if not row:
-            continue
-        width = width or len(row)
-        if len(row) == width:
-            continue
-        start = reader.line_num - sum(field.count("\n") for field in row)
-        unclosed = len(row) < width and any(re.search(r"\n", field) for field in row)
-        raise DataError(
-            f"{path}, line {start} has {len(row)} fields, the header has {width}.",
-            expected=f"{width} fields separated by {separator!r} on each line",
-            fix="a quotation mark opened near that line may never be closed; close it, or double it "
-            'inside a text ("").'
-            if unclosed
-            else f"put texts that contain {separator!r} between double quotes, or pass another separator.",
-        )

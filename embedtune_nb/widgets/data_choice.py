@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from embedtune_nb.data import readers
+from embedtune_nb.data.csv_files import read_csv
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.kinds import OPTIONAL_ROLES, ROLES
 from embedtune_nb.data.roles import RoleChoice, choose_roles
@@ -231,4 +232,4 @@ def _read_file(path: str) -> pd.DataFrame:
         return readers.read_parquet(path)
     if reader == "from_jsonl":
         return readers.read_jsonl(path)
-    return readers.read_csv(path, separator="\t" if path.casefold().endswith(_TSV) else ",")
+    return read_csv(path, separator="\t" if path.casefold().endswith(_TSV) else ",")

@@ -233,7 +233,7 @@ def test_without_a_hub_the_error_comes_soon_and_names_both_remedies(call, offlin
 
 
 def test_the_wait_for_a_silent_hub_is_bounded_well_below_ten_seconds():
-    from embedtune_nb.catalogue import hub
+    from embedtune_nb.data import hub
 
     assert hub.PROBE_SECONDS <= 8
 
