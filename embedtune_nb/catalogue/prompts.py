@@ -65,15 +65,6 @@ class Prompts:
         follows = bool(self.default) and self.default == self.query
         return replace(self, query=query, default=self.default if only_queries and not follows else query)
 
-    def told(self) -> str:
-        """Return the prompts in one phrase; empty without any."""
-        names = {"query": "queries", "document": "documents", "default": "other texts"}
-        shown = {name: prompt for name, prompt in asdict(self).items() if prompt}
-        if self.query and self.query == self.default:
-            names["query"] = "texts" if not self.document else "all texts but documents"
-            shown.pop("default")
-        return ", ".join(f"{prompt!r} before {names[name]}" for name, prompt in shown.items())
-
     def to_json(self) -> dict[str, str] | None:
         """Return the prompts that are not empty, None without any."""
         return {name: prompt for name, prompt in asdict(self).items() if prompt} or None

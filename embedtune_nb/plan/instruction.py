@@ -11,7 +11,6 @@ from embedtune_nb.plan.plan import Setting
 
 # Kinds that tell what searches from what is searched; there the instruction stands before queries alone.
 SEARCH_KINDS = (PAIRS, "triplets", RETRIEVAL)
-_ROLES = {"anchor": "query", "positive": "document", "negatives": "document"}
 
 
 def choose_instruction(choices: Choices, base: BaseSpec, data: Any) -> Prompts:
@@ -28,26 +27,26 @@ def choose_instruction(choices: Choices, base: BaseSpec, data: Any) -> Prompts:
             )
         else:
             choices.overrule("instruction", None, f"the collection's is left out: {_not_trained(base)}")
-    instruction = choices["instruction"]
+    instruction, searched = choices["instruction"], data.kind in SEARCH_KINDS
     if instruction is None:
-        prompts, whose = prompts_of(base), "the model's own"
+        prompts = prompts_of(base)
     else:
-        prompts = instructed(base, instruction, only_queries=data.kind in SEARCH_KINDS)
-        whose = (
-            "from the instruction"
-            if prompts.document in ("", prompts.query)
-            else "instruction and the model's own"
-        )
-    if prompts == Prompts():
-        choices.settings["prompts"] = Setting(None, "inferred", "nothing is put before the texts")
-    else:
-        choices.settings["prompts"] = Setting(prompts.to_json(), "inferred", f"{prompts.told()} ({whose})")
+        prompts = instructed(base, instruction, only_queries=searched)
+    reason = _told(prompts, searched=searched, own=instruction is None)
+    choices.settings["prompts"] = Setting(prompts.to_json(), "inferred", reason)
     return prompts
 
 
-def before_column(prompts: Prompts, column: str, kind: str) -> str:
-    """Return what is put before the texts of a training column."""
-    return prompts.before(_ROLES.get(column) if kind in SEARCH_KINDS else None)
+def _told(prompts: Prompts, *, searched: bool, own: bool) -> str:
+    """Return what stands before the texts of this data; a model may have more prompts than apply."""
+    if searched:
+        before = {"queries": prompts.query, "documents": prompts.document}
+    else:
+        before = {"every text": prompts.default}
+    told = ", ".join(f"{prompt!r} before {texts}" for texts, prompt in before.items() if prompt)
+    if not told:
+        return "nothing is put before these texts"
+    return f"{told} ({'the model has it' if own else 'from the instruction'})"
 
 
 def advise_on_instruction(choices: Choices, base: BaseSpec, data: Any) -> list[str]:
