@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from embedtune_nb.data.kinds import LABELED
+from embedtune_nb.data.kinds import LABELED, SCORED, SCORED_PAIRS
 from embedtune_nb.errors import DataError, PlanError
 from embedtune_nb.plan.losses import Loss
+from embedtune_nb.plan.rows import TrainingRows
+
+# Losses that draw texts of one class together, so that a class of one text teaches them nothing.
+_COMPARES_WITHIN_CLASSES = ("contrastive", "triplet")
 
 
 def check_data(data: Any, eval_datasource: Any) -> tuple[Any, Any]:
@@ -38,29 +42,47 @@ def check_data(data: Any, eval_datasource: Any) -> tuple[Any, Any]:
     return data, eval_datasource
 
 
-def check_training_part(loss: Loss, parts: Any, rows: int) -> None:
+def check_training_part(loss: Loss, parts: Any) -> None:
     """Refuse a split whose training part cannot teach *loss* anything.
 
     Raises
     ------
     PlanError
-        If rows or classes are too few; the message counts them.
+        If classes are too few, or all scores are equal; the message counts them.
     """
-    if rows < 2:
+    examples = parts.train.frames.get("examples")
+    if parts.train.kind in (SCORED, SCORED_PAIRS) and examples["score"].nunique() < 2:
         raise PlanError(
-            f"After holding out the verdict, {rows} rows are left to train on.",
-            expected=f"at least 2 for loss={loss.name!r}",
-            fix="bring more rows, or pass eval_datasource so that none is held out.",
+            f"All {len(examples):,} training rows have the score {examples['score'].iloc[0]:g}.",
+            expected="scores that differ, else there is nothing to learn from them",
+            fix="check that the right column is the score, or add rows with other scores.",
         )
     if parts.train.kind != LABELED:
         return
-    counts = parts.train.frames["examples"]["label"].value_counts()
+    counts = examples["label"].value_counts()
     _check_classes(counts.index, "The training part")
-    if loss.name == "contrastive" and counts.max() < 2:
+    if loss.name in _COMPARES_WITHIN_CLASSES and counts.max() < 2:
         raise PlanError(
-            f"loss='contrastive' needs classes with 2 or more training rows; all {len(counts)} have one.",
+            f"loss={loss.name!r} needs classes with 2 or more training rows; all {len(counts)} have one.",
             expected="two texts of one class, to be drawn together",
             fix="bring more rows of each class, or take loss='prediction'.",
+        )
+
+
+def check_rows(loss: Loss, rows: TrainingRows) -> None:
+    """Refuse fewer rows than a loss can compare.
+
+    Raises
+    ------
+    PlanError
+        The message counts them.
+    """
+    if len(rows) < 2:
+        left_out = f" Not trained on: {' '.join(rows.left_out)}" if rows.left_out else ""
+        raise PlanError(
+            f"After holding out the verdict, {len(rows)} rows are left to train on.{left_out}",
+            expected=f"at least 2 for loss={loss.name!r}",
+            fix="bring more rows, or pass eval_datasource so that none is held out.",
         )
 
 

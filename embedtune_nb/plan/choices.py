@@ -36,7 +36,9 @@ class Choices:
             if name in self.given:
                 self.settings[name] = Setting(self.given[name], "user", ASKED)
             elif not entry.losses or self.loss in entry.losses:
-                self.settings[name] = Setting(entry.default_for(self.loss), "default", entry.why)
+                self.settings[name] = Setting(
+                    entry.default_for(self.loss), "default", entry.why_for(self.loss)
+                )
 
     def infer(self, name: str, value: Any, reason: str) -> None:
         """Set *name* to the user's value, else to *value*, which follows from data or other settings."""

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from embedtune_nb.catalogue import BaseSpec, ensure_available
-from embedtune_nb.data.kinds import LABELED
+from embedtune_nb.data.kinds import LABELED, SCORED
 from embedtune_nb.data.split import Split, split
 from embedtune_nb.errors import NotYetError, PlanError, did_you_mean
 from embedtune_nb.plan.advice import advise, advise_on_cost
-from embedtune_nb.plan.checks import check_data, check_training_part
+from embedtune_nb.plan.checks import check_data, check_rows, check_training_part
 from embedtune_nb.plan.choices import Choices
 from embedtune_nb.plan.code import finetune_cell
 from embedtune_nb.plan.estimate import Workload
@@ -19,7 +19,9 @@ from embedtune_nb.plan.hyperparams import check_hyperparams
 from embedtune_nb.plan.instruction import advise_on_instruction, choose_instruction
 from embedtune_nb.plan.losses import check_loss
 from embedtune_nb.plan.machine import this_machine
+from embedtune_nb.plan.objective_settings import choose_objective
 from embedtune_nb.plan.plan import Plan, Setting
+from embedtune_nb.plan.rows import training_rows
 from embedtune_nb.plan.schedule import choose_evaluation, choose_steps
 from embedtune_nb.plan.texts import TrainingTexts, choose_length, read_training_texts
 from embedtune_nb.plan.trained_part import (
@@ -100,14 +102,17 @@ def resolve(
     choose_trained_part(choices, base, data.kind)
     parts = split(data, seed=int(seed), selection=selection, eval_datasource=eval_datasource)
     prompts = choose_instruction(choices, base, data)
-    texts = read_training_texts(base, parts.train, prompts)
-    check_training_part(objective, parts, texts.rows)
+    check_training_part(objective, parts)
+    choose_objective(choices, base, parts.train)
+    hard_negatives = choices["hard_negatives"] if "hard_negatives" in choices.settings else None
+    rows = training_rows(parts.train, objective.name, hard_negatives)
+    check_rows(objective, rows)
+    texts = read_training_texts(base, rows, prompts)
     choose_steps(choices, texts.rows)
     lengths = read_once if is_adapter(choices) else choose_length
     truncated = lengths(choices, base, texts.profile)
     _choose_learning_rate(choices, base)
-    choices.take("head_learning_rate", "learning_rate_scheduler", "weight_decay", "loss_scale")
-    choices.take("normalize_embeddings", "bf16")
+    choices.take("learning_rate_scheduler", "weight_decay", "bf16", "micro_batch_size")
     _choose_neighbors(choices, data.kind, texts.rows)
     seed_source = "default" if seed == SEED else "user"
     choices.settings["seed"] = Setting(int(seed), seed_source, "of split, shuffling, new weights and verdict")
@@ -118,7 +123,7 @@ def resolve(
     plan = Plan(
         name=name,
         base=base.to_dict(),
-        data=_describe(data, eval_datasource, parts, texts, truncated),
+        data=_describe(data, eval_datasource, parts, texts, truncated, rows.left_out),
         settings=choices.settings,
         estimate=expected,
         executor=executor,
@@ -168,7 +173,7 @@ def _choose_learning_rate(choices: Choices, base: BaseSpec) -> None:
 
 
 def _choose_neighbors(choices: Choices, kind: str, rows: int) -> None:
-    if kind != LABELED:
+    if kind not in (LABELED, SCORED):
         _refuse_neighbor_settings(choices, kind)
         return
     choices.take("neighbor_count", "neighbor_eval_count", "neighbor_eval_pool_subsample")
@@ -180,14 +185,21 @@ def _refuse_neighbor_settings(choices: Choices, kind: str) -> None:
     for key in ("neighbor_count", "neighbor_eval_count", "neighbor_eval_pool_subsample"):
         if key in choices.given:
             raise PlanError(
-                f"{key} has no effect on {kind} data: it has no labels to vote on.",
+                f"{key} has no effect on {kind} data: nearest neighbours have nothing to vote on.",
                 fix=f"leave {key} out.",
             )
-        choices.settings[key] = Setting(None, "default", f"not used: {kind} data has no labels to vote on")
+        choices.settings[key] = Setting(
+            None, "default", f"not used: neighbours have nothing to vote on in {kind} data"
+        )
 
 
 def _describe(
-    data: Any, evaluation: Any, parts: Split, texts: TrainingTexts, truncated: float | None
+    data: Any,
+    evaluation: Any,
+    parts: Split,
+    texts: TrainingTexts,
+    truncated: float | None,
+    left_out: tuple[str, ...],
 ) -> dict[str, Any]:
     report = dict(parts.report)
     report.setdefault("eval_fingerprint", None if evaluation is None else evaluation.fingerprint)
@@ -199,6 +211,7 @@ def _describe(
         "fingerprint": data.fingerprint,
         "roles": {role: {"column": str(c.column), "reason": c.reason} for role, c in data.roles.items()},
         "dropped": [{"count": int(drop.count), "reason": drop.reason} for drop in data.dropped],
+        "not_trained_on": list(left_out),
         "split": report,
         "truncated_share": truncated,
         "token_percentiles": texts.profile.percentiles,
@@ -209,8 +222,10 @@ def _workload(choices: Choices, base: BaseSpec, parts: Split, texts: TrainingTex
     mean_characters = max(texts.characters / (texts.rows * texts.texts_per_row), 1.0)
     # The verdict is taken before and after; labels are searched among the training texts.
     passes = 2 * _characters(parts.verdict)
-    if parts.train.kind == LABELED:
+    if parts.train.kind in (LABELED, SCORED):
         passes += 2 * _characters(parts.train)
+    if choices.settings.get("false_negative_masking") and choices["false_negative_masking"]:
+        passes += texts.characters
     if parts.selection is not None:
         times = _evaluations(choices)
         passes += times * _characters(parts.selection)
@@ -218,7 +233,7 @@ def _workload(choices: Choices, base: BaseSpec, parts: Split, texts: TrainingTex
             passes += times * _characters(parts.train)
     return Workload(
         steps=choices["steps_total"],
-        texts_per_step=choices["batch_size"] * texts.texts_per_row,
+        texts_per_step=round(choices["batch_size"] * texts.texts_per_row),
         mean_tokens=texts.mean_tokens(choices["max_seq_length"]),
         eval_texts=passes / mean_characters,
         # evaluations keep the model's own limit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -166,4 +166,6 @@ def _inference(examples: pd.DataFrame, most: int) -> TrainingRows:
         "contradictions: no entailment of their premise, or more than hard_negatives": idle,
     }
     left_out = tuple(f"{count:,} {reason}." for reason, count in reasons.items() if count)
-    return _contrast(entailed["premise"].tolist(), entailed["hypothesis"].tolist(), negatives, left_out)
+    rows = _contrast(entailed["premise"].tolist(), entailed["hypothesis"].tolist(), negatives, left_out)
+    # neither side of an inference searches the other
+    return replace(rows, roles=dict.fromkeys(rows.texts))

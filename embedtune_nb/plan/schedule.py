@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import math
 
-from embedtune_nb.data.kinds import LABELED
+from embedtune_nb.data.kinds import LABELED, NLI, SCORED, SCORED_PAIRS, TRIPLETS
 from embedtune_nb.errors import PlanError
 from embedtune_nb.plan.choices import ASKED, Choices
-from embedtune_nb.plan.hyperparams import PATIENCE
 from embedtune_nb.plan.losses import LOSSES
+from embedtune_nb.plan.metrics import PRIMARY
 from embedtune_nb.plan.plan import Setting
+from embedtune_nb.plan.values import PATIENCE
 
 EVAL_STEPS = 50
-# The head's accuracy and the loss cost one pass over the selection part; the other two embed
-# what is searched as well.
+# What they answer is at hand while training; neighbours and search embed what is searched as well, and
+# the others tell no more than the end of the run does.
 _FAST_METHODS = ("head", "loss")
 _METHOD_REASON = {
     "head": "the head answers at once, so it can be asked often",
     "neighbor": "nearest neighbours are what this loss trains for",
     "retrieval": "search quality is what this data is about",
+    "triplet": "whether the positive is nearer than the negatives is what this data is about",
+    "similarity": "the order of similarities is what this data is about",
+}
+_METRIC_REASON = {
+    "accuracy": "share of held-out texts whose nearest neighbours vote right",
+    "mae": "how far the mean score of the nearest neighbours is off",
+    "ndcg@10": "rewards the right documents near the top of the first ten",
+    "triplet_accuracy": "share of held-out rows whose positive is nearer than every negative",
+    "spearman": "how well the order of the cosines follows the order of the judgements",
 }
 # At most about this many points on the loss curve, which is more than a screen has room for.
 _CURVE_POINTS = 200
@@ -30,9 +40,11 @@ _LEAST_BATCH, _LEAST_COMPARED = 16, 32
 
 def eval_methods(kind: str, loss: str) -> tuple[str, ...]:
     """Return the evaluation methods that make sense, the default first."""
-    if kind != LABELED:
-        return ("retrieval", "loss")
-    return ("head", "neighbor", "loss") if loss == "prediction" else ("neighbor", "loss")
+    if kind in (LABELED, SCORED):
+        return ("head", "neighbor", "loss") if loss == "prediction" else ("neighbor", "loss")
+    if kind in (SCORED_PAIRS, NLI):
+        return ("similarity", "loss")
+    return ("triplet", "loss") if kind == TRIPLETS else ("retrieval", "loss")
 
 
 def choose_evaluation(choices: Choices, kind: str) -> bool:
@@ -41,7 +53,8 @@ def choose_evaluation(choices: Choices, kind: str) -> bool:
     A single ``prediction`` run evaluates with its head, stops early with patience 2 and has 3 epochs;
     other single runs have 1 epoch, or 3 with early stopping.
     """
-    choices.settings["metric"] = _metric(kind)
+    metric = PRIMARY[kind]
+    choices.settings["metric"] = Setting(metric, "default", _METRIC_REASON[metric])
     methods = eval_methods(kind, choices.loss)
     choices.default("eval_method", methods[0], _METHOD_REASON[methods[0]])
     if choices["eval_method"] not in methods:
@@ -59,12 +72,6 @@ def choose_evaluation(choices: Choices, kind: str) -> bool:
     return choices["eval_steps"] not in ("end", "off")
 
 
-def _metric(kind: str) -> Setting:
-    if kind == LABELED:
-        return Setting("accuracy", "default", "share of held-out texts whose nearest neighbours vote right")
-    return Setting("ndcg@10", "default", "rewards the right documents near the top of the first ten")
-
-
 def _choose_stopping(choices: Choices) -> None:
     method = choices["eval_method"]
     wanted = choices.given.get("eval_steps")
@@ -80,7 +87,8 @@ def _choose_stopping(choices: Choices) -> None:
     elif fast:
         choices.default("early_stopping", PATIENCE, f"on by itself, because eval_method={method!r} is quick")
     else:
-        choices.default("early_stopping", 0, f"off: eval_method={method!r} embeds what it searches each time")
+        embeds = "what it searches" if method in ("neighbor", "retrieval") else "all held-out texts"
+        choices.default("early_stopping", 0, f"off: eval_method={method!r} embeds {embeds} each time")
     patience = choices["early_stopping"]
     if patience and "early_stopping" in choices.given:
         choices.settings["early_stopping"] = Setting(

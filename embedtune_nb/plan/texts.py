@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from embedtune_nb.catalogue import BaseSpec, Prompts, tokenizer_file
-from embedtune_nb.data.kinds import LABELED
 from embedtune_nb.data.lengths import LengthProfile, profile_lengths
 from embedtune_nb.errors import PlanError
 from embedtune_nb.plan.choices import Choices
-from embedtune_nb.plan.instruction import before_column
 from embedtune_nb.plan.plan import Setting, SettingSource
+from embedtune_nb.plan.rows import TrainingRows
 
 # What an encoder without any declared limit is given: the length most were trained at.
 _UNDECLARED_LIMIT = 512
@@ -28,7 +26,7 @@ class TrainingTexts:
     rows
         Training rows; a row of a pair holds two texts.
     texts_per_row
-        1 for labels, 2 for pairs and retrieval.
+        1 for labels and scores, 2 for pairs, more with hard negatives: the mean, if rows differ.
     characters
         Characters of all texts together.
     profile
@@ -36,7 +34,7 @@ class TrainingTexts:
     """
 
     rows: int
-    texts_per_row: int
+    texts_per_row: float
     characters: int
     profile: LengthProfile
 
@@ -46,22 +44,20 @@ class TrainingTexts:
         return float((lengths if max_length is None else lengths.clip(max=max_length)).mean())
 
 
-def read_training_texts(base: BaseSpec, train: Any, prompts: Prompts) -> TrainingTexts:
-    """Count the tokens of the training part, *prompts* included, with the tokenizer of *base*."""
-    if train.kind == LABELED:
-        by_role = {"value": train.frames["examples"]["value"].tolist()}
-    else:
-        pairs = train.training_pairs()
-        by_role = {"anchor": pairs["anchor"].tolist(), "positive": pairs["positive"].tolist()}
+def read_training_texts(base: BaseSpec, rows: TrainingRows, prompts: Prompts) -> TrainingTexts:
+    """Count the tokens of the training rows, *prompts* included, with the tokenizer of *base*."""
     read = {
-        role: [before_column(prompts, role, train.kind) + text for text in texts]
-        for role, texts in by_role.items()
+        column: [prompts.before(rows.roles[column]) + text for text in texts if text]
+        for column, texts in rows.texts.items()
     }
+    characters = sum(len(text) for texts in read.values() for text in texts)
     return TrainingTexts(
-        rows=len(next(iter(by_role.values()))),
-        texts_per_row=len(by_role),
-        characters=sum(len(text) for texts in read.values() for text in texts),
-        profile=profile_lengths(read, tokenizer_file(base)),
+        rows=len(rows),
+        texts_per_row=sum(map(len, read.values())) / max(len(rows), 1),
+        characters=characters,
+        profile=profile_lengths(
+            {column: texts for column, texts in read.items() if texts}, tokenizer_file(base)
+        ),
     )
 
 

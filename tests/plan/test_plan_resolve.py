@@ -165,7 +165,7 @@ def test_eval_method_neighbor_needs_labels(plan_for, pairs):
     [
         ({"name": "../x"}, NameRefusedError, "name"),
         ({"loss": "contrastve"}, LossError, "contrastive"),
-        ({"loss": "proxy"}, NotYetError, "not part of this version"),
+        ({"loss": "cosent"}, LossError, "does not fit labeled data"),
         ({"trial_count": 3}, NotYetError, "sweep"),
         ({"executor": "tread"}, PlanError, "thread"),
         ({"executor": "torchrun"}, NotYetError, "torchrun"),
