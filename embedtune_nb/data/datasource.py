@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from embedtune_nb.data.clean import Dropped
 from embedtune_nb.data.constructors import Constructors
 from embedtune_nb.data.describe import describe
+from embedtune_nb.data.filtering import filtered
 from embedtune_nb.data.fingerprint import fingerprint
 from embedtune_nb.data.html import to_html
 from embedtune_nb.data.improving import Improving
@@ -22,6 +23,9 @@ from embedtune_nb.data.lengths import LengthProfile, profile_lengths
 from embedtune_nb.data.roles import RoleChoice
 from embedtune_nb.data.texts import texts_by_role
 from embedtune_nb.errors import DataError, IntegrityError
+
+if TYPE_CHECKING:
+    from embedtune_nb.data.split import Split
 
 
 class Datasource(Constructors, Improving):
@@ -131,6 +135,30 @@ class Datasource(Constructors, Improving):
         ids = [name for name in ("id", "query_id", "corpus_id") if name in table.columns]
         return table.drop(columns=ids).reset_index(drop=True)
 
+    def filter(self, keep: Callable[[dict[str, Any]], bool] | Sequence[bool]) -> Datasource:
+        """Return the data with some of its examples.
+
+        Parameters
+        ----------
+        keep
+            Called with each row as a dict (``{"value": ..., "label": ...}``; of retrieval data each query,
+            ``{"id": ..., "text": ...}``), or one truth value a row. All documents of retrieval data stay.
+
+        Raises
+        ------
+        DataError
+            If nothing is left, or if there is not one truth value for each row.
+        """
+        return filtered(self, keep)
+
+    def split(
+        self, *, seed: int = 42, selection: bool = False, eval_datasource: Datasource | None = None
+    ) -> Split:
+        """Return train, selection and verdict parts; see :func:`embedtune_nb.data.split.split`."""
+        from embedtune_nb.data.split import split
+
+        return split(self, seed=seed, selection=selection, eval_datasource=eval_datasource)
+
     def profile(self, tokenizer_file: str | Path | None = None) -> LengthProfile:
         """Return how long the texts are in tokens; without a ``tokenizer.json`` it is called an estimate."""
         return profile_lengths(self.texts_by_role(), tokenizer_file)
@@ -144,6 +172,61 @@ class Datasource(Constructors, Improving):
 
     def _repr_html_(self) -> str:
         return to_html(self)
+
+    # Making other kinds of it ----------------------------------------------------------------------------
+
+    def to_pairs(self, *, min_score: float | None = None, seed: int = 0) -> Datasource:
+        """Return pairs; ``dropped`` and ``notes`` of the result tell what was left out.
+
+        Parameters
+        ----------
+        min_score
+            Of scored pairs, the least score (0 to 1) that makes a pair; 0.8 by default. Of retrieval data,
+            the least grade; all by default.
+        seed
+            Decides which texts of a label are paired.
+
+        Returns
+        -------
+        Datasource
+            labeled: texts of one label two by two, each text once. triplets: without their negatives.
+            scored_pairs: those similar enough. nli: premise and entailed hypothesis. retrieval: query and
+            document of each judgement.
+
+        Raises
+        ------
+        DataError
+            If no pairs can be made of this kind, or if none come out.
+        """
+        from embedtune_nb.data.convert import to_pairs
+
+        return to_pairs(self, min_score=min_score, seed=seed)
+
+    def to_triplets(self, *, seed: int = 0) -> Datasource:
+        """Return triplets; ``dropped`` and ``notes`` of the result tell what was left out.
+
+        labeled: texts of one label two by two, with a random text of another label. nli: premise, entailed
+        hypothesis and all its contradictions. Other kinds raise a :class:`DataError`.
+        """
+        from embedtune_nb.data.convert import to_triplets
+
+        return to_triplets(self, seed=seed)
+
+    def to_scored_pairs(self, *, seed: int = 0) -> Datasource:
+        """Return scored pairs; ``dropped`` and ``notes`` of the result tell what was left out.
+
+        scored: texts two by two, the more similar the nearer their scores. nli: entailment 1, neutral 0.5,
+        contradiction 0. Other kinds raise a :class:`DataError`.
+        """
+        from embedtune_nb.data.convert import to_scored_pairs
+
+        return to_scored_pairs(self, seed=seed)
+
+    def to_retrieval(self) -> Datasource:
+        """Return pairs or triplets as queries, documents and judgements; others raise a DataError."""
+        from embedtune_nb.data.convert import to_retrieval
+
+        return to_retrieval(self)
 
     # Keeping it ------------------------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -13,8 +15,9 @@ from embedtune_nb.data.partition import SELECTION, TRAIN, VERDICT, bands, strati
 from embedtune_nb.data.split_parts import Parts, far_off, part_of, realised, refuse_groups
 from embedtune_nb.errors import DataError
 
+_CLOSE = 0.8
 # From the strictest rule on: which texts must not stand on two sides. The next one is used where so much
-# hangs together by the rule before that the parts would not get half of their size.
+# hangs together by the rule before that a part would not come close to its size.
 _RULES: dict[str, tuple[tuple[str, ...], ...]] = {
     TRIPLETS: (("anchor", "positive", "negatives"), ("anchor", "positive"), ("anchor",)),
     SCORED_PAIRS: (("sentence1", "sentence2"), ("sentence1",)),
@@ -68,19 +71,18 @@ def _deal_out(
     groups = []
     if "group" in examples:
         groups = [(np.arange(count), pd.factorize(examples["group"])[0])]
-    reasons: list[str] = []
-    for rule in rules:
-        ruled = np.isin(roles, rule)
-        units = linked(count, [(rows[ruled], keys[ruled]), *groups])
-        sizes = np.bincount(units)
-        parts = stratified_units(strata, units, want, generator)
-        got = {part: int((parts == part).sum()) for part in want}
-        if not far_off(got, want):
-            break
-        reasons.append(
-            f"{int(sizes.max()):,} of {count:,} rows hang together through a shared {_either(rule)}, "
-            "too many to keep in one part."
-        )
+    tried = [_by_rule(rule, (rows, keys, roles), groups, strata, want, generator) for rule in rules[:1]]
+    while tried[-1].share < _CLOSE and len(tried) < len(rules):
+        rule = rules[len(tried)]
+        tried.append(_by_rule(rule, (rows, keys, roles), groups, strata, want, generator))
+    best = max(attempt.share for attempt in tried)
+    chosen = next(place for place, attempt in enumerate(tried) if attempt.share >= min(best, _CLOSE))
+    reasons = [
+        f"{int(attempt.sizes.max()):,} of {count:,} rows hang together through a shared "
+        f"{_either(attempt.rule)}, too many to give every part its size."
+        for attempt in tried[:chosen]
+    ]
+    rule, parts, sizes, got, _ = tried[chosen]
     column = data.roles["group"].column if "group" in data.roles else "group"
     if far_off(got, want) and groups:
         refuse_groups(column, sizes, want, "rows")
@@ -100,6 +102,33 @@ def _deal_out(
         + realised(got, want, count)
     )
     return parts, f"whole groups of {column!r}; {together}", reasons
+
+
+class _Attempt(NamedTuple):
+    """Parts dealt out by one rule; *share* is how much the part that came off worst got of its size."""
+
+    rule: tuple[str, ...]
+    parts: np.ndarray
+    sizes: np.ndarray
+    got: dict[int, int]
+    share: float
+
+
+def _by_rule(
+    rule: tuple[str, ...],
+    texts: tuple[np.ndarray, np.ndarray, np.ndarray],
+    groups: list[tuple[np.ndarray, np.ndarray]],
+    strata: np.ndarray,
+    want: dict[int, int],
+    generator: np.random.Generator,
+) -> _Attempt:
+    rows, keys, roles = texts
+    ruled = np.isin(roles, rule)
+    units = linked(len(strata), [(rows[ruled], keys[ruled]), *groups])
+    parts = stratified_units(strata, units, want, generator)
+    got = {part: int((parts == part).sum()) for part in want}
+    share = min(got[part] / wanted for part, wanted in want.items() if wanted)
+    return _Attempt(rule, parts, np.bincount(units), got, share)
 
 
 def _strata(
