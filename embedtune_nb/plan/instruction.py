@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from embedtune_nb.catalogue import BaseSpec, Prompts, instructed, prompts_of
-from embedtune_nb.data.kinds import PAIRS, RETRIEVAL
+from embedtune_nb.data.kinds import PAIRS, RETRIEVAL, TRIPLETS
 from embedtune_nb.plan.choices import Choices
 from embedtune_nb.plan.plan import Setting
 
 # Kinds that tell what searches from what is searched; there the instruction stands before queries alone.
-SEARCH_KINDS = (PAIRS, "triplets", RETRIEVAL)
+SEARCH_KINDS = (PAIRS, TRIPLETS, RETRIEVAL)
 
 
 def choose_instruction(choices: Choices, base: BaseSpec, data: Any) -> Prompts:
@@ -39,14 +39,13 @@ def choose_instruction(choices: Choices, base: BaseSpec, data: Any) -> Prompts:
 
 def _told(prompts: Prompts, *, searched: bool, own: bool) -> str:
     """Return what stands before the texts of this data; a model may have more prompts than apply."""
+    first = "the model has it" if own else "from the instruction"
     if searched:
-        before = {"queries": prompts.query, "documents": prompts.document}
+        before = [("queries", prompts.query, first), ("documents", prompts.document, "the model has it")]
     else:
-        before = {"every text": prompts.default}
-    told = ", ".join(f"{prompt!r} before {texts}" for texts, prompt in before.items() if prompt)
-    if not told:
-        return "nothing is put before these texts"
-    return f"{told} ({'the model has it' if own else 'from the instruction'})"
+        before = [("every text", prompts.default, first)]
+    told = [f"{prompt!r} before {texts} ({whose})" for texts, prompt, whose in before if prompt]
+    return ", ".join(told) or "nothing is put before these texts"
 
 
 def advise_on_instruction(choices: Choices, base: BaseSpec, data: Any) -> list[str]:
