@@ -6,17 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from embedtune_nb.encoder.choice import Choice
 from embedtune_nb.encoder.rows import Encode, Features, row_keys
-
-
-def chunk_size(device: torch.device) -> Choice:
-    """Return how many texts of usual length share a chunk on *device*; ``None`` keeps the batch whole."""
-    if device.type == "cpu":
-        reason = f"8 texts of like length a chunk, more below {_TOKENS} tokens, fewer above {_MOST_TOKENS}: "
-        return Choice(8, reason + "enough to keep a CPU busy, with little padding")
-    return Choice(None, f"small chunks would leave the {device.type} device idle, so batches stay whole")
-
 
 #: Padded tokens up to which a chunk may grow. Smaller matrix products waste a CPU, and every chunk
 #: adds to the gradient of every weight once more. On MiniLM and two columns of 64 short questions,

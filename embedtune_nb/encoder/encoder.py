@@ -16,10 +16,9 @@ from sentence_transformers.base.modules import Transformer
 from sentence_transformers.util import batch_to_device
 
 from embedtune_nb.catalogue import BaseSpec, Prompts
-from embedtune_nb.encoder.choice import Choice
-from embedtune_nb.encoder.chunks import SortedChunks, chunk_size
+from embedtune_nb.encoder.layout import Rows, choose_layout
 from embedtune_nb.encoder.load import load_sentence_transformer, without_progress_bars
-from embedtune_nb.encoder.rows import RowSeam, layout_fits
+from embedtune_nb.encoder.rows import RowSeam
 from embedtune_nb.errors import EmbedtuneError
 
 Role = Literal["query", "document"]
@@ -40,8 +39,10 @@ class Encoder:
         Which end of a longer text is cut off: ``"right"`` keeps the start, ``"left"`` the end.
     prompts
         What is put before texts, also by the saved model; the model's own prompts when ``None``.
-    chunked
-        Encode length-sorted chunks where the device gains by it.
+    rows
+        How texts are laid out for the encoder: ``"packed"`` rows, length-sorted ``"chunks"`` or
+        ``"whole"`` batches; ``"auto"`` takes the first of them that is exact for the model and gains
+        on the device.
     bf16
         Embed under bfloat16 autocast. Training decides its own precision.
 
@@ -53,8 +54,8 @@ class Encoder:
         What is put before texts.
     seam
         Where rows are laid out anew; ``None`` for a model that has no padded rows.
-    chunking
-        Texts per chunk (``None``: whole batches) with the reason.
+    rows
+        The layout that was chosen, in words, with the reason.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Encoder:
         truncation_side: str = "right",
         *,
         prompts: Prompts | None = None,
-        chunked: bool = True,
+        rows: Rows | Literal["auto"] = "auto",
         bf16: bool = False,
     ) -> None:
         self.model, self.bf16 = model, bf16
@@ -76,8 +77,8 @@ class Encoder:
             if max_seq_length is not None:
                 model.max_seq_length = max_seq_length
         self.prompts = self._install_prompts(prompts)
-        self.chunking = self._choose_chunks(chunked)
-        self.seam = self._install_seam()
+        layout, self.rows = choose_layout(model, rows)
+        self.seam = RowSeam(model[0], layout) if isinstance(model[0], Transformer) else None
 
     @classmethod
     def load(
@@ -204,16 +205,3 @@ class Encoder:
         if prompts.default != own.default:
             model.default_prompt_name = "query" if prompts.default else None
         return prompts
-
-    def _choose_chunks(self, chunked: bool) -> Choice:
-        if not chunked:
-            return Choice(None, "asked for whole batches")
-        fits = layout_fits(self.model)
-        return chunk_size(self.model.device) if fits.value else Choice(None, fits.reason)
-
-    def _install_seam(self) -> RowSeam | None:
-        if not isinstance(self.model[0], Transformer):
-            return None
-        size = self.chunking.value
-        layout = SortedChunks(size, self.model[0].tokenizer.padding_side) if size else None
-        return RowSeam(self.model[0], layout)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from torch import Tensor, nn
@@ -20,7 +19,7 @@ from transformers.trainer_callback import TrainerState
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.encoder.choice import Choice
 from embedtune_nb.encoder.encoder import Encoder
-from embedtune_nb.errors import JobFailedError, PlanError
+from embedtune_nb.errors import JobFailedError
 from embedtune_nb.store.events import Best, Event, Measured, Notice
 from embedtune_nb.training.callbacks import EmitMetrics, EvaluateAndSelect, MeasureSteps, StopOnRequest
 from embedtune_nb.training.checkpoint import (
@@ -32,7 +31,6 @@ from embedtune_nb.training.checkpoint import (
     write_checkpoint,
 )
 from embedtune_nb.training.fitting import FittingSteps
-from embedtune_nb.training.losses import PredictionLoss
 from embedtune_nb.training.memory import is_out_of_memory
 from embedtune_nb.training.micro_batch import MicroBatch
 from embedtune_nb.training.objective import Objective
@@ -132,7 +130,7 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         JobFailedError
             If the loss is no longer a finite number.
         """
-        for name, choice in (("bf16", self.bf16), ("chunk_size", self.encoder.chunking)):
+        for name, choice in (("bf16", self.bf16), ("rows", self.encoder.rows)):
             self.measured[name] = {"value": choice.value, "reason": choice.reason}
         self.measured |= self.steps.micro_batch.measured()
         unsaved = False
@@ -170,31 +168,6 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         """Delete checkpoints and best weights, which nobody needs once the model is published."""
         drop_checkpoints(self.folder)
         (self.folder / _BEST_WEIGHTS).unlink(missing_ok=True)
-
-    @torch.no_grad()
-    def head_accuracy(self, data: Datasource) -> float:
-        """Return the share of *data* (labeled) that the trained head classifies rightly.
-
-        Raises
-        ------
-        PlanError
-            If this run trains no head.
-        """
-        loss = self.objective.loss
-        if not isinstance(loss, PredictionLoss):
-            raise PlanError(
-                "This run trains no head to evaluate.",
-                fix='choose eval_method="neighbor" or the loss prediction.',
-            )
-        examples = data.frames["examples"].sort_values("value", key=lambda texts: -texts.str.len())
-        self.model.eval()
-        right = 0
-        for part in np.array_split(np.arange(len(examples)), -(-len(examples) // 64)):
-            rows = examples.iloc[part]
-            guesses = loss.logits(self.encoder.features(rows["value"].tolist())).argmax(1).tolist()
-            labels = [self.objective.classes[guess] for guess in guesses]
-            right += sum(guess == label for guess, label in zip(labels, rows["label"], strict=True))
-        return right / len(examples)
 
     @torch.no_grad()
     def eval_loss(self, data: Datasource) -> float:

@@ -28,8 +28,8 @@ def _without_dropout(model: SentenceTransformer) -> SentenceTransformer:
     return model
 
 
-def _encoder(folder: Path, *, chunked: bool) -> Encoder:
-    return Encoder(_without_dropout(load_folder(folder, device="cpu")), 48, chunked=chunked)
+def _encoder(folder: Path, *, rows: str = "chunks") -> Encoder:
+    return Encoder(_without_dropout(load_folder(folder, device="cpu")), 48, rows=rows)
 
 
 def _computed_widths(encoder: Encoder) -> list[int]:
@@ -72,8 +72,8 @@ def texts(topic_rows) -> list[str]:
 @pytest.mark.parametrize("name", MODELS)
 def test_chunks_give_the_loss_and_gradients_of_the_whole_batch(name, compute, texts, request):
     folder = request.getfixturevalue(name)
-    whole, gradients = _loss_and_gradients(_encoder(folder, chunked=False), compute, texts)
-    chunked, chunked_gradients = _loss_and_gradients(_encoder(folder, chunked=True), compute, texts)
+    whole, gradients = _loss_and_gradients(_encoder(folder, rows="whole"), compute, texts)
+    chunked, chunked_gradients = _loss_and_gradients(_encoder(folder), compute, texts)
     assert chunked == pytest.approx(whole, rel=CLOSE)
     assert (chunked_gradients - gradients).norm() <= CLOSE * gradients.norm()
 
@@ -84,12 +84,12 @@ def test_chunks_give_the_embeddings_of_the_plain_library(name, texts, request):
     plain = load_folder(folder, device="cpu")
     plain.max_seq_length = 48
     expected = plain.encode(texts, normalize_embeddings=True, batch_size=len(texts))
-    assert _encoder(folder, chunked=True).embed(texts) == pytest.approx(expected, abs=CLOSE)
+    assert _encoder(folder).embed(texts) == pytest.approx(expected, abs=CLOSE)
 
 
 def test_the_comparison_notices_rows_in_the_wrong_order(tiny_bert, texts, monkeypatch):
-    whole, _ = _loss_and_gradients(_encoder(tiny_bert, chunked=False), _ranking, texts)
-    encoder = _encoder(tiny_bert, chunked=True)
+    whole, _ = _loss_and_gradients(_encoder(tiny_bert, rows="whole"), _ranking, texts)
+    encoder = _encoder(tiny_bert)
     argsort = torch.argsort
     # the second sort undoes the first; here it does not
     monkeypatch.setattr(
@@ -100,7 +100,7 @@ def test_the_comparison_notices_rows_in_the_wrong_order(tiny_bert, texts, monkey
 
 
 def test_chunks_are_cut_to_their_own_longest_text(tiny_bert, texts):
-    encoder = _encoder(tiny_bert, chunked=True)
+    encoder = _encoder(tiny_bert)
     encoder.seam.layout.tokens = 0
     widths = _computed_widths(encoder)
     encoder.model(encoder.features(texts))
@@ -123,7 +123,7 @@ def test_a_chunk_grows_while_it_fits_the_tokens():
 
 
 def test_columns_announced_together_are_sorted_together(tiny_bert):
-    encoder = _encoder(tiny_bert, chunked=True)
+    encoder = _encoder(tiny_bert)
     short, long = ["rain"] * 8, ["rain " * 40] * 8
     columns = [encoder.features(short[:4] + long[:4]), encoder.features(long[4:] + short[4:])]
     encoder.seam.layout.tokens = 0
@@ -155,7 +155,7 @@ def test_padding_on_either_side_is_cut_and_put_back(side):
 
 
 def test_copies_and_pickles_follow_the_copy(tiny_bert, texts):
-    encoder = _encoder(tiny_bert, chunked=True)
+    encoder = _encoder(tiny_bert)
     before = encoder.embed(texts)
     for twin in (copy.deepcopy(encoder), pickle.loads(pickle.dumps(encoder))):
         with torch.no_grad():
@@ -172,8 +172,8 @@ def test_a_model_that_may_read_padding_is_left_alone_and_says_why(tiny_bert, tex
     cnn = CNN(32, out_channels=8, kernel_sizes=[3])
     model = SentenceTransformer(modules=[plain[0], cnn, Pooling(cnn.get_embedding_dimension())], device="cpu")
     encoder = Encoder(model)
-    assert encoder.chunking.value is None
-    assert "CNN" in encoder.chunking.reason
+    assert encoder.rows.value == "whole"
+    assert "CNN" in encoder.rows.reason
     expected = model.encode(texts[:16], normalize_embeddings=True)
     assert encoder.embed(texts[:16]) == pytest.approx(expected, abs=CLOSE)
 
@@ -194,4 +194,4 @@ def test_long_texts_share_a_chunk_with_fewer():
 
 
 def test_texts_of_usual_length_are_computed_eight_at_a_time(tiny_bert):
-    assert _encoder(tiny_bert, chunked=True).seam.layout._sizes([512] * 24) == [8, 8, 8]
+    assert _encoder(tiny_bert).seam.layout._sizes([512] * 24) == [8, 8, 8]

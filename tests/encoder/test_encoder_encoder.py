@@ -62,7 +62,7 @@ def test_truncation_keeps_the_chosen_end(tiny_bert):
 def test_a_static_model_has_no_length_limit(tiny_static):
     encoder = Encoder(load_folder(tiny_static, device="cpu"), 8)
     assert encoder.max_seq_length is None
-    assert "StaticEmbedding" in encoder.chunking.reason
+    assert "StaticEmbedding" in encoder.rows.reason
     assert np.abs(encoder.embed([LONG]) - encoder.embed(["rain " * 6])).max() > 1e-3
 
 

@@ -19,6 +19,7 @@ from embedtune_nb.store.events import Best, Measured, Metrics, Notice
 from embedtune_nb.store.publish import check
 from embedtune_nb.training.build import build_trainer
 from embedtune_nb.training.checkpoint import latest_checkpoint
+from embedtune_nb.training.head_scores import head_scores
 
 SETTINGS = {
     "loss": "prediction",
@@ -94,7 +95,7 @@ def test_it_learns_labels(model, loss, request, labeled, tmp_path):
     assert result.outcome == "finished" and result.step == 48
     assert run.trainer.eval_loss(labeled) < 0.8 * before
     if loss == "prediction":
-        assert run.trainer.head_accuracy(labeled) > 0.9
+        assert head_scores(run.trainer.objective, run.encoder, labeled)["head_accuracy"] > 0.9
 
 
 def test_it_learns_pairs_and_says_what_was_masked(tiny_bert, pairs, tmp_path):
@@ -126,7 +127,7 @@ def test_every_step_of_a_short_run_is_told(tiny_bert, labeled, tmp_path):
     assert rates[:3] == pytest.approx([0.0, 1e-3, 2e-3]) and rates[-1] == pytest.approx(2e-3 / 16)
     measured = run.of(Measured)[-1].settings
     assert measured["seconds_per_step"]["value"] > 0 and measured["peak_memory_bytes"]["value"] > 1e6
-    assert measured["bf16"]["reason"] == "asked for" and measured["chunk_size"]["value"] == 8
+    assert measured["bf16"]["reason"] == "asked for" and measured["rows"]["value"] == "packed"
 
 
 def test_a_run_says_nothing_on_the_terminal(tiny_bert, labeled, tmp_path, capfd):
@@ -363,4 +364,4 @@ def test_refusals_name_the_way_out(tiny_bert, labeled, pairs, tmp_path):
         Run(tiny_bert, pairs, tmp_path, loss="prediction")
     run = Run(tiny_bert, labeled, tmp_path, loss="contrastive")
     with pytest.raises(PlanError, match="neighbor"):
-        run.trainer.head_accuracy(labeled)
+        head_scores(run.trainer.objective, run.encoder, labeled)
