@@ -1,0 +1,223 @@
+"""Packed rows give the vectors and gradients of padded rows, or the model is shown not to suit them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Transformer
+from sentence_transformers.sentence_transformer.modules import Pooling
+
+from embedtune_nb.encoder.encoder import Encoder
+from embedtune_nb.encoder.packed import PackedRows
+from embedtune_nb.encoder.proof import prove_packing
+
+CLOSE = 2e-5
+SLIDING = {
+    "sliding_window": 8,
+    "layer_types": ["sliding_attention", "full_attention"],
+    "num_key_value_heads": 1,
+    "head_dim": 16,
+}
+#: name -> (configuration, its own options, pooling)
+MODELS: dict[str, tuple[str, dict, str]] = {
+    "bert": ("Bert", {}, "cls"),
+    "roberta": ("Roberta", {"pad_token_id": 1}, "mean"),
+    "mpnet": ("MPNet", {"pad_token_id": 1}, "mean"),
+    "modernbert": ("ModernBert", {"local_attention": 8, "global_attn_every_n_layers": 2}, "mean"),
+    "qwen3": ("Qwen3", {"num_key_value_heads": 1, "head_dim": 16}, "lasttoken"),
+    "qwen3 sliding": (
+        "Qwen3",
+        {**SLIDING, "use_sliding_window": True, "max_window_layers": 1},
+        "lasttoken",
+    ),
+    "gemma3": ("Gemma3Text", {**SLIDING, "use_bidirectional_attention": True}, "mean"),
+    "gemma3 causal": ("Gemma3Text", SLIDING, "lasttoken"),
+}
+#: These know one way of attention only.
+ONLY_EAGER = {"mpnet"}
+CASES = [
+    (name, attention)
+    for name in MODELS
+    for attention in ("sdpa", "eager")
+    if attention == "eager" or name not in ONLY_EAGER
+]
+
+
+@pytest.fixture(scope="session")
+def build(tiny_bert: Path, tmp_path_factory) -> Callable[[str, str], SentenceTransformer]:
+    """Return a function that makes a random model of an architecture; the same one at each call."""
+    folders: dict[str, Path] = {}
+
+    def make(name: str, attention: str) -> SentenceTransformer:
+        kind, options, pooling = MODELS[name]
+        if name not in folders:
+            folders[name] = tmp_path_factory.mktemp(name.replace(" ", "_"))
+            tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_bert)
+            size = {
+                "vocab_size": len(tokenizer),
+                "hidden_size": 32,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 2,
+                "intermediate_size": 64,
+                "initializer_range": 0.15,
+                "max_position_embeddings": 160,
+                "pad_token_id": 0,
+                "bos_token_id": 2,
+                "eos_token_id": 3,
+            }
+            config = getattr(transformers, f"{kind}Config")(**{**size, **options})
+            torch.manual_seed(0)
+            transformers.AutoModel.from_config(config).save_pretrained(folders[name])
+            if config.pad_token_id == 1:  # the two special tokens change places
+                tokenizer.pad_token, tokenizer.unk_token = "[UNK]", "[PAD]"
+            if pooling == "lasttoken":
+                tokenizer.padding_side = "left"
+            tokenizer.save_pretrained(folders[name])
+        module = Transformer(str(folders[name]), model_kwargs={"attn_implementation": attention})
+        assert module.config._attn_implementation == attention
+        return SentenceTransformer(modules=[module, Pooling(32, pooling)], device="cpu")
+
+    return make
+
+
+@pytest.fixture
+def texts(topic_rows) -> list[str]:
+    return [row["value"] for row in topic_rows[:40]]
+
+
+def _columns(encoder: Encoder, texts: list[str]) -> list[dict]:
+    half = len(texts) // 2
+    return [encoder.features(texts[:half]), encoder.features(texts[half:])]
+
+
+def _vectors_and_gradients(model: SentenceTransformer, texts: list[str], rows: str):
+    encoder = Encoder(model, 64, rows=rows)
+    encoder.model.train()
+    for part in encoder.model.modules():  # dropout falls differently on rows of another shape
+        if isinstance(part, torch.nn.Dropout):
+            part.p = 0.0
+    columns = _columns(encoder, texts)
+    encoder.seam.expect(columns)
+    vectors = torch.cat([encoder.model(column)["sentence_embedding"] for column in columns])
+    # any loss in which each number counts differently
+    weights = torch.randn(vectors.shape, generator=torch.Generator().manual_seed(1))
+    (torch.nn.functional.normalize(vectors, dim=-1) * weights).sum().backward()
+    gradients = [weight.grad.flatten() for weight in encoder.model.parameters() if weight.grad is not None]
+    return encoder, vectors.detach(), torch.cat(gradients)
+
+
+def _off(seen: torch.Tensor, expected: torch.Tensor) -> float:
+    return float((seen - expected).norm() / expected.norm())
+
+
+@pytest.mark.parametrize(("name", "attention"), CASES)
+def test_packed_rows_give_the_vectors_and_gradients_of_whole_batches(name, attention, build, texts):
+    _, expected, expected_gradients = _vectors_and_gradients(build(name, attention), texts, "whole")
+    encoder, vectors, gradients = _vectors_and_gradients(build(name, attention), texts, "packed")
+    assert encoder.rows.value == "packed", encoder.rows.reason
+    assert _off(vectors, expected) < CLOSE
+    assert _off(gradients, expected_gradients) < CLOSE
+
+
+@pytest.mark.model
+def test_packed_rows_are_exact_for_minilm(minilm, texts):
+    from embedtune_nb.encoder.load import load_folder
+
+    _, expected, expected_gradients = _vectors_and_gradients(load_folder(minilm), texts, "whole")
+    encoder, vectors, gradients = _vectors_and_gradients(load_folder(minilm), texts, "packed")
+    assert encoder.rows.value == "packed"
+    assert _off(vectors, expected) < CLOSE
+    assert _off(gradients, expected_gradients) < CLOSE
+
+
+def _without_mask(layout: PackedRows) -> None:
+    tell = layout.apartness.tell
+    layout.apartness.tell = lambda text, lengths: tell(torch.zeros_like(text), [sum(lengths)])
+
+
+def _with_one_count_of_positions(layout: PackedRows) -> None:
+    layout.apartness.tell = lambda text, lengths, tell=layout.apartness.tell: {
+        **tell(text, lengths),
+        "position_ids": torch.arange(text.shape[1]).expand(text.shape),
+    }
+
+
+def _counted_from_zero(layout: PackedRows) -> None:
+    layout.first_position = 0
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("bert", _without_mask),
+        ("bert", _with_one_count_of_positions),
+        ("roberta", _counted_from_zero),
+        ("mpnet", _counted_from_zero),
+    ],
+)
+def test_the_comparison_notices(name, spoil, build, texts):
+    encoder = Encoder(build(name, "eager"), 64)
+    exact = encoder.embed(texts)
+    spoil(encoder.seam.layout)
+    assert np.abs(encoder.embed(texts) - exact).max() > 1e-2
+
+
+@pytest.mark.parametrize("name", ["modernbert", "gemma3", "qwen3 sliding"])
+def test_a_lost_local_window_is_noticed(name, build, texts, monkeypatch):
+    model = build(name, "sdpa")
+    wide = build(name, "sdpa")
+    wide[0].model.config.sliding_window = 64
+    for part in wide[0].model.modules():
+        if getattr(part, "sliding_window", None):
+            part.sliding_window = 65
+    expected = Encoder(model, 64, rows="whole").embed(texts)
+    assert np.abs(Encoder(wide, 64, rows="whole").embed(texts) - expected).max() > 1e-2
+
+
+def test_a_model_that_does_not_suit_packing_keeps_chunks_and_says_why(tiny_bert, texts, tmp_path):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_bert)
+    config = transformers.DebertaV2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        initializer_range=0.15,
+        relative_attention=True,
+        pos_att_type=["p2c", "c2p"],
+        pad_token_id=0,
+    )
+    transformers.AutoModel.from_config(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    model = SentenceTransformer(modules=[Transformer(str(tmp_path)), Pooling(32, "mean")], device="cpu")
+    expected = model.eval().encode(texts, normalize_embeddings=True)
+    encoder = Encoder(model)
+    assert encoder.rows.value == "chunks"
+    assert "no packing gave this model's own vectors" in encoder.rows.reason
+    assert encoder.embed(texts) == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_proof_leaves_the_model_as_it_was(build):
+    module = build("bert", "sdpa")[0]
+    module.train()
+    torch.manual_seed(3)
+    state = torch.random.get_rng_state()
+    assert prove_packing(module).value is not None
+    assert module.training
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert all(weight.grad is None for weight in module.parameters())
+
+
+def test_a_window_too_wide_to_be_tried_out_is_not_trusted(build, texts):
+    module = build("modernbert", "sdpa")[0]
+    module.max_seq_length = 8192
+    module.model.config.sliding_window = 4096
+    proof = prove_packing(module)
+    assert proof.value is None
+    assert "4096" in proof.reason
