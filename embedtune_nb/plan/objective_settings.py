@@ -30,20 +30,13 @@ def choose_objective(choices: Choices, base: BaseSpec, train: Any) -> None:
     if ranks(train.kind, choices.loss):
         choices.take("false_negative_masking")
     else:
-        why = (
-            "its negatives are known"
-            if choices.loss in ("contrastive", "triplet", "proxy")
-            else "it has none"
-        )
-        _refuse(choices, "false_negative_masking", f"loss={choices.loss!r} on {train.kind} data: {why}")
+        _refuse(choices, "false_negative_masking", f"{_where(choices, train)}: it assumes no negatives")
     _choose_lengths(choices, base)
 
 
 def _choose_sigma(choices: Choices, train: Any) -> None:
     if train.kind != SCORED or choices.loss != "contrastive":
-        _refuse(
-            choices, "contrastive_sigma", f"loss={choices.loss!r} on {train.kind} data: no kernel over scores"
-        )
+        _refuse(choices, "contrastive_sigma", f"{_where(choices, train)}: it has no kernel over scores")
         return
     spread = float(train.frames["examples"]["score"].std(ddof=0))
     sigma = float(f"{_SIGMA_SHARE * spread:.3g}")
@@ -53,7 +46,7 @@ def _choose_sigma(choices: Choices, train: Any) -> None:
 def _choose_negatives(choices: Choices, train: Any) -> None:
     if train.kind not in (TRIPLETS, NLI) or choices.loss != "contrastive":
         each = "each negative makes a triplet" if train.kind == TRIPLETS else "it has no hard negatives"
-        _refuse(choices, "hard_negatives", f"loss={choices.loss!r} on {train.kind} data: {each}")
+        _refuse(choices, "hard_negatives", f"{_where(choices, train)}: {each}")
         return
     most = most_negatives(train)
     if most <= MOST_NEGATIVES:
@@ -95,6 +88,10 @@ def _choose_lengths(choices: Choices, base: BaseSpec) -> None:
             f"you asked for {', '.join(map(str, asked))}; the whole embedding, {dimension}, is trained too"
         )
         choices.settings["matryoshka_dims"] = Setting([dimension, *asked], "user", reason)
+
+
+def _where(choices: Choices, train: Any) -> str:
+    return f"loss={choices.loss!r} on {train.kind} data"
 
 
 def _refuse(choices: Choices, key: str, where: str) -> None:

@@ -50,14 +50,12 @@ def read_training_texts(base: BaseSpec, rows: TrainingRows, prompts: Prompts) ->
         column: [prompts.before(rows.roles[column]) + text for text in texts if text]
         for column, texts in rows.texts.items()
     }
-    characters = sum(len(text) for texts in read.values() for text in texts)
+    read = {column: texts for column, texts in read.items() if texts}
     return TrainingTexts(
         rows=len(rows),
         texts_per_row=sum(map(len, read.values())) / max(len(rows), 1),
-        characters=characters,
-        profile=profile_lengths(
-            {column: texts for column, texts in read.items() if texts}, tokenizer_file(base)
-        ),
+        characters=sum(len(text) for texts in read.values() for text in texts),
+        profile=profile_lengths(read, tokenizer_file(base)),
     )
 
 

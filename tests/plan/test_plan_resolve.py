@@ -156,7 +156,7 @@ def test_settings_that_contradict_the_data_or_each_other_are_refused(plan_for, l
 def test_eval_method_neighbor_needs_labels(plan_for, pairs):
     with pytest.raises(PlanError, match="'retrieval'"):
         plan_for(pairs(), {"eval_method": "neighbor"})
-    with pytest.raises(PlanError, match="no labels"):
+    with pytest.raises(PlanError, match="nothing to vote on"):
         plan_for(pairs(), {"neighbor_count": 3})
 
 
