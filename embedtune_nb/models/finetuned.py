@@ -17,6 +17,7 @@ from embedtune_nb.errors import (
     ModelUnavailableError,
     NotFoundError,
     PlanError,
+    StoreError,
 )
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.verdict import Verdict
@@ -209,12 +210,27 @@ class FinetunedEmbeddingModel(EmbeddingModel):
         ------
         AlreadyExistsError
             If something is there.
+        StoreError
+            If *folder* is no path, or cannot be written.
         """
+        if not isinstance(folder, (str, Path)) or not str(folder).strip():
+            raise StoreError(
+                f"The folder is {folder!r} ({type(folder).__name__}).",
+                expected="a path, as text or pathlib.Path",
+                fix="give the folder to copy the model to.",
+            )
         target = Path(folder).expanduser().absolute()
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise AlreadyExistsError(f"{target} exists and is not empty.", fix="give a new folder.")
         self.verify()
-        shutil.copytree(self.path, target, dirs_exist_ok=True)
+        try:
+            shutil.copytree(self.path, target, dirs_exist_ok=True)
+        except OSError as cause:
+            raise StoreError(
+                f"Could not copy the model to {target}: {cause.strerror or cause}.",
+                expected="a folder this user may write to, with room for the model",
+                fix="give another folder; what was copied so far is in this one.",
+            ) from cause
         return target
 
     def __repr__(self) -> str:

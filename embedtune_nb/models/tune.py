@@ -17,7 +17,7 @@ from embedtune_nb.plan.resolve import resolve
 from embedtune_nb.store.home import name_lock, writable_folder
 from embedtune_nb.store.job_folder import create
 from embedtune_nb.store.locks import locked
-from embedtune_nb.store.names import check_name
+from embedtune_nb.store.names import check_name, named_folder
 
 _CARRIED_ON = ("stopped", "failed", "lost")
 
@@ -70,8 +70,15 @@ def begin(
         if job is not None and job.status in ALIVE_STATES:
             return _running(job, plan, if_exists)
         wanted = if_exists == "open" or resume_from_checkpoint
-        if job is not None and wanted and job.status in _CARRIED_ON:
-            return _carry_on(job, plan)
+        if job is not None and job.status in _CARRIED_ON:
+            if wanted:
+                return _carry_on(job, plan)
+            warnings.warn(
+                f"Training starts afresh, although job {job.id} of this name was {job.status}: "
+                f"if_exists='error' carries nothing on. if_exists='open' or Job.open({job.id!r}).resume() "
+                "would have.",
+                stacklevel=3,
+            )
         return _new(plan, split, executor)
 
 
@@ -121,7 +128,12 @@ def _carry_on(job: Job, plan: Plan) -> Job:
 
 
 def _new(plan: Plan, split: Split, executor: str) -> Job:
-    writable_folder("models")
+    target = named_folder(writable_folder("models"), plan.name)
+    if target.exists():
+        raise AlreadyExistsError(
+            f"{target} is a file, and the model would be a folder of that name.",
+            fix="move the file elsewhere, or choose another name.",
+        )
     return submit(create(plan.name, plan.to_json(), split.write), executor)
 
 

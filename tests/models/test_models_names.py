@@ -19,6 +19,7 @@ from embedtune_nb.errors import (
     NotFoundError,
     NotYetError,
     PlanError,
+    StoreError,
 )
 
 SHORT = {"epochs": 1, "eval_steps": "off", "early_stopping": False, "batch_size": 16}
@@ -212,3 +213,33 @@ def test_data_that_cannot_be_trained_on_starts_no_job(base, frame, error):
     with pytest.raises(error):
         base.finetune("x", frame, background=True)
     assert et.Job.all() == []
+
+
+def test_a_stopped_run_that_is_not_carried_on_is_told(base, labelled, tmp_path):
+    job = base.finetune("again", labelled, hyperparams={**SHORT, "epochs": 50}, background=True)
+    job.stop().wait(120)
+    assert job.status == "stopped"
+    with pytest.warns(UserWarning, match=f"starts afresh, although job {job.id}"):
+        afresh = base.finetune("again", labelled, hyperparams=SHORT, background=True)
+    assert afresh.id != job.id
+    afresh.stop().wait(120)
+
+
+def test_a_file_where_the_model_would_stand_is_told_before_a_job_starts(base, labelled, home):
+    (home / "models").mkdir(parents=True)
+    (home / "models" / "Small").write_text("notes")
+    with pytest.raises(AlreadyExistsError, match="is a file"):
+        base.finetune("small", labelled, hyperparams=SHORT, background=True)
+    assert et.Job.all() == []
+
+
+@pytest.mark.parametrize("folder", [None, "", 7])
+def test_a_model_is_saved_to_a_path_only(trained, folder):
+    with pytest.raises(StoreError, match="path"):
+        trained.save(folder)
+
+
+def test_a_copy_that_cannot_be_written_is_told(trained, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="Could not copy"):
+        trained.save(tmp_path / "file" / "below")
