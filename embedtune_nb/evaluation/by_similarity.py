@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -49,7 +49,7 @@ def evaluate_scored_pairs(task: Task) -> Evaluation:
     """Correlate the cosine of every pair with its score: Spearman and Pearson."""
     examples = _examples(task)
     scores = examples["score"].to_numpy(float)
-    return _correlated(task, examples, ("sentence1", "sentence2"), scores)
+    return _correlated(task, examples, {"sentence1": None, "sentence2": None}, scores)
 
 
 def evaluate_nli(task: Task) -> Evaluation:
@@ -57,12 +57,14 @@ def evaluate_nli(task: Task) -> Evaluation:
     examples = _examples(task)
     scores = examples["label"].map(NLI_SCORES).to_numpy(float)
     said = ", ".join(f"{label} {score:g}" for label, score in NLI_SCORES.items())
-    return _correlated(task, examples, ("premise", "hypothesis"), scores, f"Counted as scores: {said}.")
+    sides = {"premise": None, "hypothesis": None}  # neither searches the other, as in training
+    return _correlated(task, examples, sides, scores, f"Counted as scores: {said}.")
 
 
 def _correlated(
-    task: Task, examples: pd.DataFrame, columns: Sequence[str], truth: np.ndarray, *notes: str
+    task: Task, examples: pd.DataFrame, sides: Mapping[str, str | None], truth: np.ndarray, *notes: str
 ) -> Evaluation:
+    """Correlate the cosine of the two columns, given with their roles, with *truth*."""
     primary = task.metric(SIMILARITY_METRICS)
     if not np.isfinite(truth).all():
         raise DataError("A score is no finite number.", fix="drop the rows without a score.")
@@ -72,9 +74,12 @@ def _correlated(
             expected="at least two different scores",
             fix="add pairs of other similarity, or give an eval_datasource that has them.",
         )
-    texts = [text for column in columns for text in examples[column].tolist()]
-    vectors = task.embed({None: texts})[None]
-    predicted = np.round(_cosines(vectors[: len(examples)], vectors[len(examples) :]), _DECIMALS)
+    texts: dict[str | None, list[str]] = {role: [] for role in sides.values()}
+    for column, role in sides.items():
+        texts[role] += examples[column].tolist()
+    embedded = np.concatenate(list(task.embed(texts).values()))
+    first, second = embedded[: len(examples)], embedded[len(examples) :]
+    predicted = np.round(_cosines(first, second), _DECIMALS)
     told = list(notes)
     if np.ptp(predicted) == 0:
         told.append("Every pair came out equally similar, so the correlation is given as 0.")

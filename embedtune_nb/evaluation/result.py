@@ -33,6 +33,9 @@ class Evaluation:
         `truth` and `predicted` of every row, indexed as `per_query`; None for retrieval and triplets.
     unit
         What a row is: ``"queries"``, ``"texts"``, ``"triplets"`` or ``"pairs"``.
+    truncated
+        Dimension to the deciding metric where only so many numbers of each vector are kept; empty
+        unless the model was trained for it (Matryoshka).
     """
 
     metrics: dict[str, float]
@@ -42,6 +45,7 @@ class Evaluation:
     notes: list[str] = field(default_factory=list)
     answers: pd.DataFrame | None = None
     unit: str = "queries"
+    truncated: dict[int, float] = field(default_factory=dict)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a metric: `metric`, `value`, and its count of rows; the deciding one first."""

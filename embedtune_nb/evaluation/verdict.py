@@ -183,9 +183,7 @@ def paired_verdict(
 def _comparable(before: Evaluation, after: Evaluation) -> list[str]:
     """Return the metrics that both evaluations have and that can be resampled."""
     of_rows = [
-        name
-        for name in after.per_query.columns
-        if name in before.per_query.columns and name in after.metrics
+        name for name in after.per_query.columns if name in before.per_query.columns and name in after.metrics
     ]
     if before.answers is None or after.answers is None:
         return of_rows

@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from embedtune_nb.plan.metrics import lower_is_better, selecting_metric
 from embedtune_nb.store.events import EventReader
 from embedtune_nb.store.job_folder import JobFolder
 from embedtune_nb.store.locks import is_held
@@ -91,7 +92,7 @@ class JobFeed:
         settings = {key: setting["value"] for key, setting in plan.get("settings", {}).items()}
         metric = settings.get("metric")
         if settings.get("eval_steps") not in ("end", "off"):
-            metric = {"head": "head_accuracy", "loss": "loss"}.get(settings.get("eval_method", ""), metric)
+            metric = metric and selecting_metric(settings.get("eval_method", ""), metric)
         self._told_state = "queued"
         self.snapshot = JobSnapshot(
             id=folder.id,
@@ -100,7 +101,7 @@ class JobFeed:
             steps_total=settings.get("steps_total") or 0,
             epochs_total=float(settings.get("epochs") or 0),
             primary=f"eval/{metric}" if metric else "",
-            higher_is_better=metric != "loss",
+            higher_is_better=not lower_is_better(metric or ""),
             plan=plan,
             code=plan.get("code", ""),
         )

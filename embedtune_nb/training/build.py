@@ -16,10 +16,11 @@ from embedtune_nb.encoder.choice import Choice
 from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.encoder.precision import choose_bf16
 from embedtune_nb.encoder.threads import choose_threads, use_threads
+from embedtune_nb.plan.metrics import lower_is_better
 from embedtune_nb.store.events import Event
 from embedtune_nb.training.callbacks import AfterFirstStep, EvaluateAndSelect
 from embedtune_nb.training.checkpoint import read_run_state
-from embedtune_nb.training.losses import PredictionLoss
+from embedtune_nb.training.losses import HeadLoss, ProxyAnchorLoss
 from embedtune_nb.training.micro_batch import MicroBatch, choose_micro_batch
 from embedtune_nb.training.objective import Objective, build_objective
 from embedtune_nb.training.trainer import FinetuneTrainer
@@ -103,7 +104,7 @@ def build_trainer(
             patience=int(settings.get("early_stopping") or 0),
             threshold=float(settings.get("early_stopping_threshold") or 0.0),
             metric=settings["metric"],
-            higher_is_better=settings["metric"] != "loss",
+            higher_is_better=not lower_is_better(settings["metric"]),
         )
         trainer.add_callback(trainer.selection)
     return trainer
@@ -131,6 +132,7 @@ def _arguments(
     batch = int(settings["batch_size"])
     per_epoch = math.ceil(len(objective.rows) / batch)
     steps = settings.get("steps_total") or settings.get("max_steps") or per_epoch * settings["epochs"]
+    has_head = isinstance(objective.loss, (HeadLoss, ProxyAnchorLoss))
     head_rate = settings.get("head_learning_rate") or _HEAD_LEARNING_RATE
     prompts = {column: encoder.prompt(role) for column, role in objective.roles.items()}
     routes: dict[str, str] = {}
@@ -142,7 +144,7 @@ def _arguments(
         max_steps=settings.get("max_steps") or -1,
         per_device_train_batch_size=batch,
         learning_rate=settings["learning_rate"],
-        learning_rate_mapping={r"^head\.": head_rate} if isinstance(objective.loss, PredictionLoss) else {},
+        learning_rate_mapping={r"^head\.": head_rate} if has_head else {},
         lr_scheduler_type=_SCHEDULES[settings["learning_rate_scheduler"]],
         warmup_steps=int(settings["warmup"]),
         weight_decay=settings["weight_decay"],

@@ -11,14 +11,17 @@ from typing import Any
 import torch
 
 from embedtune_nb.data.datasource import Datasource
+from embedtune_nb.data.kinds import LABELED, SCORED
 from embedtune_nb.data.split import Split
 from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.encoder.threads import choose_threads, use_threads
 from embedtune_nb.errors import JobStoppedError
 from embedtune_nb.evaluation.evaluate import evaluate
 from embedtune_nb.evaluation.result import Evaluation
+from embedtune_nb.evaluation.truncated import retention_line, score_truncated
 from embedtune_nb.evaluation.vectors import VectorCache
 from embedtune_nb.evaluation.verdict import Verdict, paired_verdict
+from embedtune_nb.plan.metrics import selecting_metric
 from embedtune_nb.plan.plan import Plan
 from embedtune_nb.store.events import (
     Base,
@@ -35,6 +38,7 @@ from embedtune_nb.store.job_folder import JobFolder
 from embedtune_nb.store.publish import publish
 from embedtune_nb.training.build import build_trainer
 from embedtune_nb.training.checkpoint import latest_checkpoint
+from embedtune_nb.training.head_scores import head_scores
 from embedtune_nb.training.kept import load_evaluation, save_evaluation
 from embedtune_nb.training.publish_model import write_model
 from embedtune_nb.training.reload_check import reload_check
@@ -96,6 +100,9 @@ class _Run:
         self.emit(Phase("verdict"))
         verdict = paired_verdict(before, after, metric=self.settings["metric"], seed=self.settings["seed"])
         self.emit(VerdictReached(verdict.to_dict()))
+        for told in (verdict.note, retention_line(before, after)):
+            if told:
+                self.emit(Notice(told))
         self._publish(before, after, verdict, vectors)
         self.trainer.drop_progress()
 
@@ -111,8 +118,8 @@ class _Run:
         # the live curve shows the part that selects, where there is one; the verdict part stays out of it
         start: Evaluation | None = before
         if self.split.selection is not None:
-            by_ranking = self.settings["eval_method"] in ("neighbor", "retrieval")
-            start = self._evaluate(self.split.selection, vectors, encoder=base) if by_ranking else None
+            asks_training = self.settings["eval_method"] in ("head", "loss")  # the base has neither
+            start = None if asks_training else self._evaluate(self.split.selection, vectors, encoder=base)
         if start is not None:
             self.emit(Base(_eval_values(start)))
             self.emit(Metrics(0, 0.0, _eval_values(start)))
@@ -175,8 +182,7 @@ class _Run:
         return result.step, float(self.trainer.state.epoch or 0.0)
 
     def _selecting_metric(self) -> str:
-        names = {"head": "head_accuracy", "loss": "loss"}
-        return names.get(self.settings["eval_method"], self.settings["metric"])
+        return selecting_metric(self.settings["eval_method"], self.settings["metric"])
 
     def _on_evaluate(self, step: int, epoch: float) -> float:
         """Evaluate on the selection part during training; return the metric that selects."""
@@ -185,8 +191,8 @@ class _Run:
         if self._before is None:
             self._evaluate_base()  # a curve begins with the base
         with self._reading_at_most(self.own_limit):
-            if name == "head_accuracy":
-                values = {name: self.trainer.head_accuracy(selection)}
+            if self.settings["eval_method"] == "head":
+                values = head_scores(self.trainer.objective, self.encoder, selection)
             elif name == "loss":
                 values = {name: self.trainer.eval_loss(selection)}
             else:
@@ -195,8 +201,18 @@ class _Run:
         return values[name]
 
     def _evaluate_verdict_part(self, vectors: VectorCache, encoder: Encoder | None = None) -> Evaluation:
-        settings = _without_sampling(self.settings)
-        return self._evaluate(self.split.verdict, vectors, settings=settings, encoder=encoder)
+        settings, encoder = _without_sampling(self.settings), encoder or self.encoder
+        evaluation = self._evaluate(self.split.verdict, vectors, settings=settings, encoder=encoder)
+        evaluation.truncated = score_truncated(
+            encoder,
+            self.split.verdict,
+            self.settings.get("matryoshka_dims") or (),
+            reference=self._reference(),
+            settings=settings,
+            progress=self._progress,
+            cache=vectors,
+        )
+        return evaluation
 
     def _evaluate(
         self,
@@ -216,7 +232,7 @@ class _Run:
         )
 
     def _reference(self) -> Datasource | None:
-        return self.split.train if self.split.verdict.kind == "labeled" else None
+        return self.split.train if self.split.verdict.kind in (LABELED, SCORED) else None
 
     def _publish(self, before: Evaluation, after: Evaluation, verdict: Verdict, vectors: VectorCache) -> None:
         self.emit(Phase("publishing"))

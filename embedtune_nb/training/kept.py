@@ -21,12 +21,16 @@ def save_evaluation(evaluation: Evaluation, folder: Path, vectors: VectorCache) 
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     evaluation.per_query.to_parquet(temporary / "per_query.parquet")
+    if evaluation.answers is not None:
+        evaluation.answers.to_parquet(temporary / "answers.parquet")
     vectors.save(temporary / "vectors.npz", limit=_VECTORS_KEPT)
     facts = {
         "metrics": evaluation.metrics,
         "primary": evaluation.primary,
         "seconds": evaluation.seconds,
         "notes": list(evaluation.notes),
+        "unit": evaluation.unit,
+        "truncated": evaluation.truncated,
     }
     (temporary / "metrics.json").write_text(json.dumps(facts))
     shutil.rmtree(folder, ignore_errors=True)
@@ -43,4 +47,11 @@ def load_evaluation(folder: Path) -> Evaluation | None:
     if not folder.is_dir():
         return None
     facts = json.loads((folder / "metrics.json").read_text())
-    return Evaluation(per_query=pd.read_parquet(folder / "per_query.parquet"), **facts)
+    # JSON has made text of the dimensions
+    facts["truncated"] = {int(size): value for size, value in facts.get("truncated", {}).items()}
+    answers = folder / "answers.parquet"
+    return Evaluation(
+        per_query=pd.read_parquet(folder / "per_query.parquet"),
+        answers=pd.read_parquet(answers) if answers.is_file() else None,
+        **facts,
+    )

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from embedtune_nb import __version__
+from embedtune_nb.evaluation.metrics import directed_name
 from embedtune_nb.evaluation.result import Evaluation
+from embedtune_nb.evaluation.truncated import retention_table
 from embedtune_nb.evaluation.verdict import Verdict
 from embedtune_nb.plan.plan import Plan
 
@@ -47,6 +49,7 @@ def write_model(
         "plan": plan.to_json(),
         "verdict": verdict.to_dict(),
         "metrics": {"before": before.metrics, "after": after.metrics},
+        "matryoshka": retention_table(before, after),
         "reload_check": check,
         "versions": {"embedtune-nb": __version__} | {name: version(name) for name in _VERSIONS_OF},
     }
@@ -57,7 +60,8 @@ def write_model(
 def _card(plan: Plan, verdict: Verdict, before: Evaluation, after: Evaluation, check: dict[str, Any]) -> str:
     """Return the model card; it quotes no text of the user's data."""
     rows = "\n".join(
-        f"| {name} | {before.metrics[name]:.4f} | {value:.4f} |" for name, value in after.metrics.items()
+        f"| {directed_name(name)} | {before.metrics[name]:.4f} | {value:.4f} |"
+        for name, value in after.metrics.items()
     )
     settings = "\n".join(
         f"| {key} | {setting.value} | {setting.source} |" for key, setting in plan.settings.items()
@@ -76,12 +80,12 @@ pipeline_tag: sentence-similarity
 
 {verdict}
 
-Judged on {verdict.queries:,} held-out queries that chose nothing; interval by paired bootstrap.
-
+Judged on {verdict.queries:,} held-out {verdict.unit} that chose nothing; interval by paired bootstrap.
+{_lines(verdict.note)}
 | metric | before | after |
 | --- | --- | --- |
 {rows}
-
+{_truncated(before, after)}
 Opened again in a fresh process and scored on a sample of {check["texts"]:,} texts: largest difference
 of a vector {check["largest_difference"]:.1e}, {check["metric"]} {check["score"]:.4f} as before saving.
 
@@ -95,3 +99,29 @@ model = SentenceTransformer("path/to/this/folder")
 | --- | --- | --- |
 {settings}
 """
+
+
+def _truncated(before: Evaluation, after: Evaluation) -> str:
+    """Return what is kept with fewer dimensions; nothing where the model was not trained for it."""
+    table = retention_table(before, after)
+    if not table:
+        return ""
+    rows = "\n".join(
+        f"| {row['dimension']} | {row['before']:.4f} | {row['after']:.4f} | {_percent(row['retention'])} |"
+        for row in table
+    )
+    return f"""
+Matryoshka: {directed_name(after.primary)} with only the first numbers of each vector, scaled to length 1.
+
+| dimensions | before | after | kept of the whole |
+| --- | --- | --- | --- |
+{rows}
+"""
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
+
+
+def _lines(note: str) -> str:
+    return f"{note}\n" if note else ""
