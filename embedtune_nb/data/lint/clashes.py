@@ -32,7 +32,7 @@ def batch_clashes(table: Table, batch_size: int | None) -> list[Finding] | NotLo
     together = min(size, rows)
     drawn = together * (together - 1) / (rows * (rows - 1))
     exact, _ = _clashing(anchors, positives)
-    all_pairs, partners = _clashing(table.alike[anchors], table.alike[positives])
+    all_pairs, partners = _clashing(table.spare_of[anchors], table.spare_of[positives])
     expected, masked = all_pairs * drawn, exact * drawn
     open_share = (expected - masked) / together
     if expected / together < _NOTABLE:

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from embedtune_nb.data.copies import minhash
+from embedtune_nb.data.copies import minhash, normalized
 
 SHINGLE = 3
 THRESHOLD = 0.7
@@ -42,6 +43,26 @@ class NearCopies:
 
     of: np.ndarray
     spare: np.ndarray
+
+    def originals(self) -> np.ndarray:
+        """Return for each text the one that can stand in for it, itself if it is no spare, int64, (n,)."""
+        return np.where(self.spare, self.of, np.arange(len(self.of)))
+
+    def roots(self) -> np.ndarray:
+        """Return for each text a number that it shares with its near-copies and theirs, int64, (n,)."""
+        root = self.of.copy()
+        for place in range(len(root)):  # an original always stands before its copies
+            root[place] = root[root[place]]
+        return root
+
+
+def alike_numbers(texts: Sequence[str]) -> np.ndarray:
+    """Return for each of n texts a number that it shares with its copies and near-copies, int64, (n,).
+
+    Texts share it because they nearly equal one and the same text, never through a chain.
+    """
+    codes, plain = pd.factorize(np.array([normalized(text) for text in texts], dtype=object))
+    return near_copies(plain.tolist()).originals()[codes]
 
 
 def near_copies(texts: Sequence[str]) -> NearCopies:

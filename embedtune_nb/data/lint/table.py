@@ -142,16 +142,12 @@ class Table:
     @cached_property
     def alike(self) -> np.ndarray:
         """For each text a number that it shares with its copies and near-copies."""
-        root = self.near.of.copy()
-        for place in range(len(root)):  # an original always stands before its copies
-            root[place] = root[root[place]]
-        return root[self.plain]
+        return self.near.roots()[self.plain]
 
     @cached_property
     def spare_of(self) -> np.ndarray:
         """For each text the number of the normalised form that can stand in for it without a chain."""
-        near = self.near
-        return np.where(near.spare, near.of, np.arange(len(near.of)))[self.plain]
+        return self.near.originals()[self.plain]
 
     def example(self, records: Records, row: int) -> tuple[str, ...]:
         """Return the texts of one row, and its label or score."""
