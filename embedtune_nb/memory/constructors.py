@@ -11,6 +11,7 @@ from embedtune_nb.errors import DataError
 from embedtune_nb.memory.create import create_memoryset
 from embedtune_nb.memory.reading import check_model
 from embedtune_nb.models.embedding_model import EmbeddingModel
+from embedtune_nb.store.names import check_name
 
 C = TypeVar("C", bound="Constructors")
 
@@ -18,7 +19,8 @@ C = TypeVar("C", bound="Constructors")
 class Constructors:
     """The ``from_...`` methods that labeled and scored memorysets share.
 
-    Each takes the options of ``from_pandas``, which each class has for itself.
+    Each takes the options of ``from_pandas``, which each class has for itself, and those of the method of
+    the same name of :class:`~embedtune_nb.data.datasource.Datasource`.
     """
 
     kind: str
@@ -27,38 +29,42 @@ class Constructors:
     @classmethod
     def from_list(cls: type[C], name: str, rows: Iterable[Mapping[str, Any]], **options: Any) -> C:
         """Make a memoryset from dicts, one a memory."""
-        return cls._from(name, lambda **how: Datasource.from_list(rows, **how), **options)
+        return cls._from(name, Datasource.from_list, rows, **options)
 
     @classmethod
     def from_dict(cls: type[C], name: str, columns: Mapping[str, Iterable[Any]], **options: Any) -> C:
         """Make a memoryset from columns, ``{name: values}``."""
-        return cls._from(name, lambda **how: Datasource.from_dict(columns, **how), **options)
+        return cls._from(name, Datasource.from_dict, columns, **options)
 
     @classmethod
-    def from_csv(
-        cls: type[C],
-        name: str,
-        path: str | Path,
-        *,
-        separator: str = ",",
-        encoding: str = "utf-8",
-        **options: Any,
-    ) -> C:
-        """Make a memoryset from a CSV file with a header line (plain or gzip)."""
-        form = {"separator": separator, "encoding": encoding}
-        return cls._from(name, lambda **how: Datasource.from_csv(path, **form, **how), **options)
+    def from_arrow(cls: type[C], name: str, table: Any, **options: Any) -> C:
+        """Make a memoryset from a pyarrow ``Table``."""
+        return cls._from(name, Datasource.from_arrow, table, **options)
 
     @classmethod
-    def from_jsonl(
-        cls: type[C], name: str, path: str | Path, *, encoding: str = "utf-8", **options: Any
-    ) -> C:
+    def from_csv(cls: type[C], name: str, path: str | Path, **options: Any) -> C:
+        """Make a memoryset from a CSV file (plain or gzip); *separator* and *encoding* are options too."""
+        return cls._from(name, Datasource.from_csv, path, **options)
+
+    @classmethod
+    def from_jsonl(cls: type[C], name: str, path: str | Path, **options: Any) -> C:
         """Make a memoryset from a file with one JSON object a line (plain or gzip)."""
-        return cls._from(name, lambda **how: Datasource.from_jsonl(path, encoding=encoding, **how), **options)
+        return cls._from(name, Datasource.from_jsonl, path, **options)
 
     @classmethod
     def from_parquet(cls: type[C], name: str, path: str | Path, **options: Any) -> C:
         """Make a memoryset from a Parquet file."""
-        return cls._from(name, lambda **how: Datasource.from_parquet(path, **how), **options)
+        return cls._from(name, Datasource.from_parquet, path, **options)
+
+    @classmethod
+    def from_hf(cls: type[C], name: str, source: Any, **options: Any) -> C:
+        """Make a memoryset from a Hugging Face data set; *split* and *config* are options too."""
+        return cls._from(name, Datasource.from_hf, source, **options)
+
+    @classmethod
+    def from_torch(cls: type[C], name: str, dataset: Any, **options: Any) -> C:
+        """Make a memoryset from a torch ``Dataset``; *names* and *limit* are options too."""
+        return cls._from(name, Datasource.from_torch, dataset, **options)
 
     @classmethod
     def from_datasource(
@@ -101,21 +107,19 @@ class Constructors:
         cls: type[C],
         name: str,
         read: Callable[..., Datasource],
+        source: Any,
         *,
         value_column: str = "value",
         embedding_model: EmbeddingModel | None = None,
         instruction: str | None = None,
         if_exists: str = "error",
-        **target: Any,
+        **options: Any,
     ) -> C:
-        known = f"{cls._target}_column"
-        column = target.pop(known, cls._target)
-        if target:
-            raise TypeError(f"unexpected argument {next(iter(target))!r}; did you mean {known!r}?")
+        target_column = options.pop(f"{cls._target}_column", cls._target)
         # a default name that no column has is left to inference by usual names and content
-        given = {"value": value_column, cls._target: column}
-        roles = {role: name for role, name in given.items() if name != role}
-        source = read(kind=cls.kind, roles=roles or None)
+        given = {"value": value_column, cls._target: target_column}
+        roles = {role: column for role, column in given.items() if column != role}
+        data = read(source, kind=cls.kind, roles=roles or None, name=check_name(name), **options)
         return cls.from_datasource(
-            name, source, embedding_model=embedding_model, instruction=instruction, if_exists=if_exists
+            name, data, embedding_model=embedding_model, instruction=instruction, if_exists=if_exists
         )

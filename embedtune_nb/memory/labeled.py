@@ -62,7 +62,8 @@ class LabeledMemoryset(Memoryset):
         """
         return cls._from(
             name,
-            lambda **how: Datasource.from_pandas(df, **how),
+            Datasource.from_pandas,
+            df,
             value_column=value_column,
             label_column=label_column,
             embedding_model=embedding_model,

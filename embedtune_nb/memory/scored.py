@@ -51,7 +51,8 @@ class ScoredMemoryset(Memoryset):
         """
         return cls._from(
             name,
-            lambda **how: Datasource.from_pandas(df, **how),
+            Datasource.from_pandas,
+            df,
             value_column=value_column,
             score_column=score_column,
             embedding_model=embedding_model,

@@ -8,7 +8,9 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 import embedtune_nb as et
-from embedtune_nb.errors import ColumnError, InUseError
+from embedtune_nb.data.split import Split
+from embedtune_nb.errors import ColumnError, InUseError, NotFoundError
+from embedtune_nb.evaluation.evaluate import evaluate
 
 pytestmark = [pytest.mark.jobs, pytest.mark.filterwarnings("ignore:Opened the m")]
 
@@ -76,10 +78,8 @@ def test_the_published_model_reads_the_instruction_without_us(tuned, topics):
     ), "the base model's own prompt for passages"
 
 
-def test_the_texts_were_trained_and_judged_with_it(tuned, instructed_bert, home_with_model):
+def test_the_texts_were_judged_with_it(tuned, instructed_bert):
     """The metrics before training are those of a plain encode with the instruction, and of nothing else."""
-    from embedtune_nb.data.split import Split
-    from embedtune_nb.evaluation.evaluate import evaluate
 
     class Plain:
         def __init__(self, prompt):
@@ -97,9 +97,8 @@ def test_the_texts_were_trained_and_judged_with_it(tuned, instructed_bert, home_
 def test_a_clone_with_the_tuned_model_is_searched_with_it(memoryset, tuned):
     clone = memoryset.clone("tuned-topics", embedding_model=tuned, if_exists="open")
     assert clone.to_pandas().equals(memoryset.to_pandas())
-    assert (
-        "    embedding_model: FinetunedEmbeddingModel({name: tuned, embedding_dim: 32, max_seq_length: 64}),\n"
-    ) in repr(clone)
+    shown = "FinetunedEmbeddingModel({name: tuned, embedding_dim: 32, max_seq_length: 64})"
+    assert f"    embedding_model: {shown},\n" in repr(clone)
     stranger = SentenceTransformer(str(tuned.path), device="cpu")
     texts = clone.to_pandas()["value"].tolist()
     assert clone.embeddings == pytest.approx(stranger.encode(texts, normalize_embeddings=True), abs=1e-5)
@@ -119,8 +118,6 @@ def test_a_model_in_use_is_not_dropped(memoryset, tuned):
 
 
 def test_a_memoryset_whose_model_is_gone_still_opens_and_says_what_is_missing(memoryset, tuned):
-    from embedtune_nb.errors import NotFoundError
-
     memoryset.clone("tuned-topics", embedding_model=tuned)
     shutil.rmtree(tuned.path)
     orphan = et.LabeledMemoryset.open("tuned-topics")
@@ -136,8 +133,7 @@ def test_a_hyperparameter_wins_over_the_memoryset(memoryset, instructed_bert):
     assert plan.settings["instruction"].source == "user"
 
 
-@pytest.mark.parametrize("roles", ["pairs"])
-def test_queries_alone_carry_it_where_there_are_documents(instructed_bert, topic_rows, home, roles):
+def test_queries_alone_carry_it_where_there_are_documents(instructed_bert, topic_rows, home):
     base = et.PretrainedEmbeddingModel(str(instructed_bert))
     half = len(topic_rows) // 2
     pairs = et.Datasource.from_dict(
@@ -145,7 +141,7 @@ def test_queries_alone_carry_it_where_there_are_documents(instructed_bert, topic
             "anchor": [row["value"] for row in topic_rows[:half]],
             "positive": [row["value"] for row in topic_rows[half:]],
         },
-        kind=roles,
+        kind="pairs",
     )
     model = base.finetune("search", pairs, hyperparams={**SHORT, "instruction": TASK}, executor="thread")
     texts = [row["value"] for row in topic_rows[:8]]

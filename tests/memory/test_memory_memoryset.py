@@ -6,7 +6,9 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from datasets import Dataset
 from sentence_transformers import SentenceTransformer
 
 import embedtune_nb as et
@@ -180,6 +182,7 @@ def test_texts_that_are_cut_are_told(base, topics):
 def test_every_way_in_gives_the_same_texts(base, topics, tmp_path):
     table = topics.rename(columns={"value": "body", "label": "topic"}).drop(columns="score")
     table.to_csv(tmp_path / "a.csv", index=False)
+    table.to_csv(tmp_path / "b.csv", index=False, sep=";")
     table.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
     table.to_parquet(tmp_path / "a.parquet")
     how = {"value_column": "body", "label_column": "topic", "embedding_model": base}
@@ -190,6 +193,10 @@ def test_every_way_in_gives_the_same_texts(base, topics, tmp_path):
         et.LabeledMemoryset.from_csv("csv", tmp_path / "a.csv", **how),
         et.LabeledMemoryset.from_jsonl("jsonl", tmp_path / "a.jsonl", **how),
         et.LabeledMemoryset.from_parquet("parquet", tmp_path / "a.parquet", **how),
+        et.LabeledMemoryset.from_arrow("arrow", pa.Table.from_pandas(table), **how),
+        et.LabeledMemoryset.from_hf("hf", Dataset.from_pandas(table), **how),
+        et.LabeledMemoryset.from_torch("torch", table.to_dict("records"), **how),
+        et.LabeledMemoryset.from_csv("semicolons", tmp_path / "b.csv", separator=";", **how),
         et.LabeledMemoryset.from_datasource(
             "datasource", et.Datasource.from_pandas(table, kind="labeled"), embedding_model=base
         ),
