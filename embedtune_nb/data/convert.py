@@ -121,8 +121,8 @@ def _same_label(data: Datasource, seed: int) -> Datasource:
     notes = ["Texts of one label were paired at random, each text once."]
     if len(data.labels) < _FEW_LABELS:
         notes.append(
-            f"With {len(data.labels)} labels, many other pairs in a batch are of the same label and yet count "
-            "as negatives; training on the labeled data itself avoids that."
+            f"With {len(data.labels)} labels, many other pairs in a batch are of the same label and yet "
+            "count as negatives; training on the labeled data itself avoids that."
         )
     return _made(data, PAIRS, table, dropped, notes)
 

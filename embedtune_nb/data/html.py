@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from html import escape
+import html
 from typing import TYPE_CHECKING
 
 from embedtune_nb.data.describe import headline, lengths_source, shortened
 from embedtune_nb.data.kinds import LABELED
 from embedtune_nb.data.lengths import LengthProfile
+from embedtune_nb.data.visible import visible
 
 if TYPE_CHECKING:
     from embedtune_nb.data.datasource import Datasource
@@ -52,20 +53,25 @@ def to_html(data: Datasource) -> str:
     if data.kind == LABELED:
         blocks.append(_classes(data))
     columns = "".join(f"<div>{block}</div>" for block in blocks)
-    why = f'<span class="soft">{escape(data.kind_reason)}</span>' if data.kind_reason else ""
+    why = f'<span class="soft">{_safe(data.kind_reason)}</span>' if data.kind_reason else ""
     return (
         f'<div class="etn-data"><style>{_STYLE}</style>'
-        f'<div class="top"><b>{escape(data.name)}</b><span class="kind">{escape(data.kind)}</span>'
-        f"<span>{escape(headline(data))}</span>{why}</div>"
+        f'<div class="top"><b>{_safe(data.name)}</b><span class="kind">{_safe(data.kind)}</span>'
+        f"<span>{_safe(headline(data))}</span>{why}</div>"
         f'<div class="columns">{columns}</div>{_events(data)}{_samples(data)}</div>'
     )
 
 
+def _safe(text: str) -> str:
+    """Return *text* for a page: no mark-up, and no characters that act instead of being shown."""
+    return html.escape(visible(text))
+
+
 def _roles(data: Datasource) -> str:
     rows = "".join(
-        f'<tr><td class="short">{escape(role)}</td>'
-        f'<td class="short"><code>{escape(shortened(choice.column, 24))}</code></td>'
-        f'<td class="soft">{escape(choice.reason)}</td></tr>'
+        f'<tr><td class="short">{_safe(role)}</td>'
+        f'<td class="short"><code>{_safe(shortened(choice.column, 24))}</code></td>'
+        f'<td class="soft">{_safe(choice.reason)}</td></tr>'
         for role, choice in data.roles.items()
     )
     if not rows:
@@ -82,7 +88,7 @@ def _events(data: Datasource) -> str:
     lines = [f"{drop.count:,} dropped: {drop.reason}" for drop in data.dropped] + data.notes
     if not lines:
         return ""
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    items = "".join(f"<li>{_safe(line)}</li>" for line in lines)
     return f"<h4>On the way in</h4><ul>{items}</ul>"
 
 
@@ -113,7 +119,7 @@ def _lengths(profile: LengthProfile) -> str:
     figures = "".join(f'<th class="figure">{name}</th>' for name in profile.percentiles)
     roles = {"all": profile.percentiles} if len(profile.by_role) == 1 else profile.by_role
     rows = "".join(
-        f"<tr><td>{escape(role)}</td>"
+        f"<tr><td>{_safe(role)}</td>"
         + "".join(f'<td class="figure">{value:,}</td>' for value in found.values())
         + "</tr>"
         for role, found in roles.items()
@@ -123,7 +129,7 @@ def _lengths(profile: LengthProfile) -> str:
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="Histogram of text lengths in tokens">'
         f"{bars}{marks}{axis}</svg>"
         f"<table><thead><tr><th></th>{figures}</tr></thead><tbody>{rows}</tbody></table>"
-        f'<span class="soft">{escape(lengths_source(profile))}</span>'
+        f'<span class="soft">{_safe(lengths_source(profile))}</span>'
     )
 
 
@@ -132,7 +138,7 @@ def _classes(data: Datasource) -> str:
     top = int(counts.iloc[0])
     shown = counts if len(counts) <= _CLASSES_SHOWN + 1 else counts.iloc[:_CLASSES_SHOWN]
     rows = "".join(
-        f'<tr><td class="short" title="{escape(shortened(label, 200))}">{escape(shortened(label, 24))}</td>'
+        f'<tr><td class="short" title="{_safe(shortened(label, 200))}">{_safe(shortened(label, 24))}</td>'
         f'<td class="figure">{count:,}</td>'
         f'<td style="width:35%"><span class="meter" style="width:{100 * count / top:.0f}%"></span></td></tr>'
         for label, count in shown.items()
@@ -150,7 +156,7 @@ def _samples(data: Datasource) -> str:
     head, columns = "", []
     for name, values in cells.items():
         look = ' class="short"' if max(map(len, values)) <= _SHORT else ""
-        head += f"<th{look}>{escape(str(name))}</th>"
-        columns.append([f"<td{look}>{escape(value)}</td>" for value in values])
+        head += f"<th{look}>{_safe(str(name))}</th>"
+        columns.append([f"<td{look}>{_safe(value)}</td>" for value in values])
     rows = "".join("<tr>" + "".join(row) + "</tr>" for row in zip(*columns, strict=True))
     return f"<h4>Examples</h4><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -22,6 +22,7 @@ from embedtune_nb.data.kinds import (
 from embedtune_nb.data.nli_labels import looks_like_nli
 from embedtune_nb.errors import ColumnError, did_you_mean
 
+_EXAMPLES = 3
 BY_NAME = "the column names are those of this kind"
 
 
@@ -143,15 +144,14 @@ def ambiguous(frame: pd.DataFrame, found: str, kinds: list[str]) -> ColumnError:
     columns = list(frame.columns)
     shown = "; ".join(f"{column!r} ({_describe(frame[column])})" for column in columns[:12])
     calls = []
-    for kind in kinds:
-        pairs = ", ".join(
-            f"{role!r}: {columns[min(place, len(columns) - 1)]!r}" for place, role in enumerate(ROLES[kind])
-        )
+    for kind in [kind for kind in kinds if len(ROLES[kind]) <= len(columns)][:_EXAMPLES]:
+        pairs = ", ".join(f"{role!r}: {columns[place]!r}" for place, role in enumerate(ROLES[kind]))
         calls.append(f"kind={kind!r}, roles={{{pairs}}}")
+    fix = "say what is what, for example " + " or ".join(calls) if calls else "bring a column for each role"
     return ColumnError(
         f"{found} Columns: {shown}.",
         expected="columns by usual names, or the kind and roles named (kinds: " + ", ".join(KINDS) + ")",
-        fix="say what is what, for example " + " or ".join(calls) + ".",
+        fix=f"{fix}.",
     )
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from embedtune_nb.data.clean import Cleaned
 from embedtune_nb.data.kinds import CONTRADICTION, ENTAILMENT, NEUTRAL, NLI_LABELS
+from embedtune_nb.data.visible import written
 from embedtune_nb.errors import DataError
 
 # SNLI, MNLI and most that followed number the classes so; -1 and "-" mark rows no majority agreed on.
@@ -27,32 +28,32 @@ def clean_nli_labels(series: pd.Series, column: Hashable) -> Cleaned:
         If an entry is neither, or if codes and names are mixed.
     """
     absent = series.isna().to_numpy(dtype=bool)
-    written = np.array([_plain(value) for value in series.astype(object)], dtype=object)
-    blank = ~absent & (written == "")
-    undecided = np.isin(written, list(_UNDECIDED)) & ~absent
+    entries = np.array([_plain(value) for value in series.astype(object)], dtype=object)
+    blank = ~absent & (entries == "")
+    undecided = np.isin(entries, list(_UNDECIDED)) & ~absent
     open_rows = ~(absent | blank | undecided)
     values = np.full(len(series), None, dtype=object)
-    coded = np.isin(written, list(_CODES)) & open_rows
-    worded = np.isin(written, list(_WORDS)) & open_rows
+    coded = np.isin(entries, list(_CODES)) & open_rows
+    worded = np.isin(entries, list(_WORDS)) & open_rows
     wrong = np.flatnonzero(open_rows & ~coded & ~worded)
     if len(wrong):
         row = int(wrong[0])
         others = f" ({len(wrong):,} rows in all)" if len(wrong) > 1 else ""
         raise DataError(
-            f"Row {row} of column {column!r} holds {series.iloc[row]!r}, which is no class of "
+            f"Row {row} of column {column!r} holds {written(series.iloc[row])}, which is no class of "
             f"inference{others}.",
             expected="0 (entailment), 1 (neutral), 2 (contradiction), or these names; -1 for undecided rows",
             fix=f"map the values first: df[{column!r}] = df[{column!r}].map({{...: 'entailment', ...}}).",
         )
     if coded.any() and worded.any():
         raise DataError(
-            f"Column {column!r} mixes codes ({series.iloc[int(np.flatnonzero(coded)[0])]!r}) and names "
-            f"({series.iloc[int(np.flatnonzero(worded)[0])]!r}).",
+            f"Column {column!r} mixes codes ({written(series[coded].iloc[0])}) and names "
+            f"({written(series[worded].iloc[0])}).",
             expected="all codes or all names",
             fix="bring them to one form.",
         )
-    values[coded] = [_CODES[code] for code in written[coded]]
-    values[worded] = [_WORDS[word] for word in written[worded]]
+    values[coded] = [_CODES[code] for code in entries[coded]]
+    values[worded] = [_WORDS[word] for word in entries[worded]]
     notes = []
     if coded.any():
         notes.append(f"The codes of column {column!r} were read as 0 entailment, 1 neutral, 2 contradiction.")

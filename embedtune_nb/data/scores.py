@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from embedtune_nb.data.clean import Cleaned
+from embedtune_nb.data.visible import written
 from embedtune_nb.errors import DataError
 
 _MOST_GRADES = 11
@@ -27,7 +28,7 @@ def clean_scores(series: pd.Series, column: Hashable) -> Cleaned:
     if len(infinite):
         row = int(infinite[0])
         raise DataError(
-            f"Row {row} of column {column!r} holds {series.iloc[row]!r} ({len(infinite):,} such rows).",
+            f"Row {row} of column {column!r} holds {written(series.iloc[row])} ({len(infinite):,} rows do).",
             expected="finite numbers as scores",
             fix=f"drop these rows first: df = df[numpy.isfinite(df[{column!r}])].",
         )
@@ -130,7 +131,7 @@ def _numbers(series: pd.Series, column: Hashable, what: str) -> tuple[np.ndarray
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise DataError(
-            f"Row {row} of column {column!r} holds {series.iloc[row]!r}, not {what}.",
+            f"Row {row} of column {column!r} holds {written(series.iloc[row])}, not {what}.",
             expected="numbers; above 0 means relevant" if "relevance" in what else "one number in each row",
             fix="replace the words by numbers, or leave this column out.",
         )

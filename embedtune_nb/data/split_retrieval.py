@@ -65,7 +65,7 @@ def as_retrieval(data: Datasource) -> dict[str, pd.DataFrame]:
     """Return the frames of retrieval data; of pairs, each anchor is a query and each positive a document."""
     if data.kind == RETRIEVAL:
         return dict(data.frames)
-    examples = data.frames["examples"]
+    examples = data.frames["examples"].drop_duplicates(["anchor", "positive"])
     query_codes, anchors = pd.factorize(examples["anchor"])
     document_codes, positives = pd.factorize(examples["positive"])
     query_ids = np.array([f"q{place}" for place in range(len(anchors))], dtype=object)

@@ -71,10 +71,11 @@ def _deal_out(
     groups = []
     if "group" in examples:
         groups = [(np.arange(count), pd.factorize(examples["group"])[0])]
-    tried = [_by_rule(rule, (rows, keys, roles), groups, strata, want, generator) for rule in rules[:1]]
-    while tried[-1].share < _CLOSE and len(tried) < len(rules):
-        rule = rules[len(tried)]
+    tried: list[_Attempt] = []
+    for rule in rules:
         tried.append(_by_rule(rule, (rows, keys, roles), groups, strata, want, generator))
+        if tried[-1].share >= _CLOSE:
+            break
     best = max(attempt.share for attempt in tried)
     chosen = next(place for place, attempt in enumerate(tried) if attempt.share >= min(best, _CLOSE))
     reasons = [

@@ -21,3 +21,8 @@ def is_blank(text: str) -> bool:
 def visible(text: str) -> str:
     """Return one line of text with its controls and direction marks written out, such as ``\\\\x1b``."""
     return _ACTING.sub(lambda found: ascii(found.group())[1:-1], text)
+
+
+def written(value: object) -> str:
+    """Return *value* as Python writes it, a number of numpy as a plain one."""
+    return repr(value.item() if hasattr(value, "item") else value)
