@@ -165,13 +165,12 @@ class _Lengths:
         self.row_tokens, self.longest_row, self.known = 0.0, 0, True
         for column, role in objective.roles.items():
             texts = list(rows[column])
-            mean = self._count(encoder, [texts[row] for row in sample], role)
-            if mean is None:
+            if not self._count(encoder, texts[:1], role):
                 self.known = False
                 return
-            self.row_tokens += float(np.mean(mean))
+            self.row_tokens += float(np.mean(self._count(encoder, [texts[row] for row in sample], role)))
             most = sorted(texts, key=len, reverse=True)[:_LONGEST_TEXTS]
-            tokens = self._count(encoder, most, role) or []
+            tokens = self._count(encoder, most, role)
             self.longest_row += max(tokens)
             self.longest += [(count, text, role) for count, text in zip(tokens, most, strict=True)]
         self.longest.sort(key=lambda found: -found[0])
@@ -181,9 +180,10 @@ class _Lengths:
         return self.longest[0][0]
 
     @staticmethod
-    def _count(encoder: Encoder, texts: list[str], role: Role | None) -> list[int] | None:
+    def _count(encoder: Encoder, texts: list[str], role: Role | None) -> list[int]:
+        """Return the tokens of each text; nothing for a model that does not read padded tokens."""
         mask = encoder.features(texts, role).get("attention_mask")
-        return None if mask is None or mask.ndim != 2 else mask.sum(1).tolist()
+        return [] if mask is None or mask.ndim != 2 else mask.sum(1).tolist()
 
 
 def _room(free: int, loss: nn.Module, batch_size: int) -> float:
