@@ -126,3 +126,27 @@ def test_bfloat16_is_used_only_where_asked_for(tiny_bert):
     exact = Encoder(load_folder(tiny_bert, device="cpu")).embed(["rain on the old road"])
     rounded = Encoder(load_folder(tiny_bert, device="cpu"), bf16=True).embed(["rain on the old road"])
     assert 1e-6 < np.abs(exact - rounded).max() < 0.05
+
+
+def test_a_prompt_for_passages_is_one_for_documents_here_and_in_the_saved_folder(tiny_bert, tmp_path):
+    model = load_folder(tiny_bert, device="cpu")
+    model.prompts = {"query": "please ", "document": "", "passage": "old "}
+    encoder = Encoder(model)
+    assert (encoder.prompt("query"), encoder.prompt("document"), encoder.prompt(None)) == (
+        "please ",
+        "old ",
+        None,
+    )
+    encoder.save(tmp_path / "saved")
+    stranger = SentenceTransformer(str(tmp_path / "saved"), device="cpu")
+    expected = stranger.encode([LONG], prompt="old ", normalize_embeddings=True)
+    assert stranger.encode_document([LONG], normalize_embeddings=True) == pytest.approx(expected, abs=1e-5)
+    assert encoder.embed([LONG], role="document") == pytest.approx(expected, abs=1e-5)
+
+
+def test_reading_with_other_prompts_leaves_the_model_its_own(tiny_bert):
+    encoder = Encoder(load_folder(tiny_bert, device="cpu"))
+    other = encoder.reading(Prompts().with_instruction("please"))
+    assert other.embed(["rain"]) == pytest.approx(encoder.embed(["please rain"]), abs=1e-5)
+    assert other.model is encoder.model
+    assert encoder.prompt(None) is None and not any(encoder.model.prompts.values())
