@@ -1,0 +1,114 @@
+"""What the curves of a finished run say about the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from embedtune_nb.plan.metrics import lower_is_better, selecting_metric
+
+# Fewer points than this are noise.
+_LEAST_POINTS = 12
+_LEAST_EVALUATIONS = 3
+# The curve is read in so many stretches, each its median, so that one odd batch says nothing.
+_STRETCHES = 12
+# A loss that falls by less than this share of itself has hardly moved.
+_FLAT = 0.02
+# A loss above its start by this share has risen.
+_RISE = 0.15
+# The way up and down is so many times as long as the way down would have been alone, and at least
+# this share of the loss: it swings.
+_SWINGS, _SWING_SHARE = 4.0, 0.1
+
+
+class Curve(Protocol):
+    """One metric over a run; both lists have equal length."""
+
+    step: Sequence[float]
+    value: Sequence[float]
+
+
+def advise_on_run(series: Mapping[str, Curve], settings: Mapping[str, Any]) -> list[str]:
+    """Return what a careful colleague would try next, most important first; empty if nothing stands out.
+
+    Parameters
+    ----------
+    series
+        Metric -> its curve: ``train/loss`` and the evaluations, as recorded.
+    settings
+        The settings of the run's plan as plain values.
+    """
+    found = []
+    loss = series.get("train/loss")
+    if loss is not None and len(loss.value) >= _LEAST_POINTS and np.isfinite(loss.value).all():
+        found += _about_loss(
+            np.asarray(loss.value, dtype=float), np.asarray(loss.step, dtype=float), settings
+        )
+    metric = selecting_metric(str(settings.get("eval_method")), str(settings.get("metric")))
+    judged = series.get(f"eval/{metric}")
+    if judged is not None:
+        after_start = [(s, v) for s, v in zip(judged.step, judged.value, strict=True) if s > 0]
+        if len(after_start) >= _LEAST_EVALUATIONS:
+            found += _about_evaluations(after_start, metric, settings)
+    return found
+
+
+def _about_loss(values: np.ndarray, steps: np.ndarray, settings: Mapping[str, Any]) -> list[str]:
+    level = np.array([np.median(part) for part in np.array_split(values, _STRETCHES)])
+    start, end, rate = level[0], level[-1], settings.get("learning_rate")
+    unit = max(abs(start), 1e-12)
+    worst = level.max()
+    if worst > start + _RISE * unit:
+        when = steps[np.array_split(np.arange(len(values)), _STRETCHES)[int(level.argmax())][0]]
+        warmup = settings.get("warmup", 0) / max(settings.get("steps_total") or 1, 1)
+        longer = " and a warmup of 15 to 20 % of the steps" if warmup < 0.15 else ""
+        return [
+            f"The loss rose from {start:.3g} to {worst:.3g} around step {when:,.0f}: "
+            f"try a learning_rate of {rate / 3:.2g} instead of {rate:.2g}{longer}."
+        ]
+    travelled, gained = np.abs(np.diff(level)).sum(), abs(start - end)
+    if travelled > _SWINGS * max(gained, 1e-12) and np.ptp(level) > _SWING_SHARE * unit:
+        return [
+            f"The loss swings between {level.min():.3g} and {worst:.3g} and ends at {end:.3g}: "
+            f"try a learning_rate of {rate / 3:.2g} instead of {rate:.2g}, or a larger batch_size."
+        ]
+    if start - end < _FLAT * unit:
+        return [
+            f"The loss hardly moved ({start:.3g} to {end:.3g}): try a learning_rate of {rate * 3:.2g} instead of "
+            f"{rate:.2g}. If it stays, the base model may already do what this loss asks for."
+        ]
+    total = start - level.min()
+    early = int(np.argmax(level <= start - 0.95 * total))
+    if early <= _STRETCHES // 3:
+        when = steps[np.array_split(np.arange(len(values)), _STRETCHES)[early][-1]]
+        return [
+            f"The loss fell until step {when:,.0f} of {steps[-1]:,.0f} and hardly after: try a higher "
+            f"learning_rate (now {rate:.2g}), or save time with max_steps."
+        ]
+    return []
+
+
+def _about_evaluations(
+    judged: list[tuple[float, float]], metric: str, settings: Mapping[str, Any]
+) -> list[str]:
+    steps = [step for step, _ in judged]
+    values = np.array([value for _, value in judged]) * (-1 if lower_is_better(metric) else 1)
+    best = int(values.argmax())
+    shown = {place: f"{judged[place][1]:.4g}" for place in (best, len(judged) - 1)}
+    if best == len(judged) - 1 and values[-1] > values[-2]:
+        if settings.get("max_steps"):
+            more = "raise max_steps"
+        else:
+            more = f"epochs={settings.get('epochs', 1) + 1} or more"
+        return [
+            f"{metric} was best at the very end ({shown[best]}): more training may gain more; try {more}."
+        ]
+    if best <= (len(judged) - 1) / 2 and settings.get("early_stopping", 0) == 0:
+        return [
+            f"{metric} was best at step {steps[best]:,.0f} ({shown[best]}) and {shown[len(judged) - 1]} at the end, "
+            f"step {steps[-1]:,.0f}: later steps did not help. Those weights were kept; train less, or set "
+            "early_stopping."
+        ]
+    return []
