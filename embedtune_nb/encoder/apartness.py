@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedConfig
 
-from embedtune_nb.encoder.packing import Pack, pack_rows
+from embedtune_nb.encoder.attention import TEXT_BY_TEXT
+from embedtune_nb.encoder.packing import Pack, pack_one_row, pack_rows
 
 
 class Apartness(Protocol):
@@ -18,9 +19,12 @@ class Apartness(Protocol):
     ----------
     words
         What it is called where a choice is explained.
+    attention
+        The attention implementation the encoder needs for it; ``None`` where its own will do.
     """
 
     words: str
+    attention: str | None
 
     def pack(self, lengths: list[int]) -> list[Pack]:
         """Decide which texts share a pass and a row."""
@@ -36,6 +40,8 @@ class BlockMask:
 
     Empty places attend to each other; a row of a mask that allows nothing would yield NaN.
     """
+
+    attention = None
 
     def __init__(self, config: PreTrainedConfig, *, causal: bool = False) -> None:
         self.config, self.causal = config, causal
@@ -64,11 +70,9 @@ class BlockMask:
 class WindowedBlockMasks(BlockMask):
     """A block mask for the layers that see a whole text, and one of a local window for those that do not."""
 
-    words = "block masks of whole texts and of the local window"
-
     def __init__(self, config: PreTrainedConfig) -> None:
         super().__init__(config)
-        self.words = type(self).words
+        self.words = "block masks of whole texts and of the local window"
 
     def tell(self, text: Tensor, lengths: list[int]) -> dict[str, Any]:
         """Return a mask for each kind of layer."""
@@ -83,6 +87,7 @@ class RestartedPositions:
     """No mask at all: the model finds the texts itself, where the positions begin anew."""
 
     words = "restarted positions, from which the model makes its own masks"
+    attention = None
 
     def pack(self, lengths: list[int]) -> list[Pack]:
         """Fill rows of like width."""
@@ -93,9 +98,26 @@ class RestartedPositions:
         return {}
 
 
+class TextByText:
+    """Attention that is computed for each text alone, in one row of all texts; see ``attention.py``."""
+
+    words = "attention computed text by text"
+    attention = TEXT_BY_TEXT
+
+    def pack(self, lengths: list[int]) -> list[Pack]:
+        """Lay the texts end to end."""
+        return pack_one_row(lengths)
+
+    def tell(self, text: Tensor, lengths: list[int]) -> dict[str, Any]:
+        """Return the lengths, and a mask of four dimensions, which keeps models from making their own."""
+        mask = torch.ones(1, 1, 1, text.shape[1], dtype=torch.bool, device=text.device)
+        return {"attention_mask": mask, "lengths_of_texts": lengths}
+
+
 def candidates(config: PreTrainedConfig) -> list[Apartness]:
     """Return the ways that may fit a model of this *config*, the fastest first."""
-    ways: list[Apartness] = [
+    ways: list[Apartness] = [TextByText()] if config._attn_implementation == "sdpa" else []
+    ways += [
         BlockMask(config),
         BlockMask(config, causal=True),
         RestartedPositions(),

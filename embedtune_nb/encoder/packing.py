@@ -69,3 +69,24 @@ def pack_rows(
         packs.append(pack._replace(rows=len(room)))
         left = later
     return packs
+
+
+def pack_one_row(lengths: list[int], *, tokens: int = TOKENS_A_PASS) -> list[Pack]:
+    """Lay texts end to end in one row a pass, those of equal length beside each other.
+
+    Parameters
+    ----------
+    lengths
+        Tokens of each text, at least one.
+    tokens
+        Tokens in a pass; one text is always taken, however long.
+    """
+    packs: list[Pack] = []
+    for text in sorted(range(len(lengths)), key=lambda text: lengths[text]):
+        if not packs or packs[-1].width + lengths[text] > tokens:
+            packs.append(Pack([], [], 1, 0))
+        pack = packs[-1]
+        pack.texts.append(text)
+        pack.starts.append(pack.width)
+        packs[-1] = pack._replace(width=pack.width + lengths[text])
+    return packs

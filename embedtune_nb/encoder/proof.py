@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from sentence_transformers.base.modules import Transformer
 from torch import Tensor, nn
@@ -58,20 +60,25 @@ def _try_all(module: Transformer, features: Features) -> Choice:
 
     real = features["attention_mask"].bool()
     expected = encode(features)[real]
+    own_attention = module.config._attn_implementation
     found = []
     for way in candidates(module.config):
         layout = PackedRows(way, first_position(module.model))
+        if way.attention:
+            module.model.set_attn_implementation(way.attention)
         try:
             (tokens,) = layout.run([features], encode)
+            difference = float((tokens[real] - expected).abs().max() / expected.abs().max())
+            outcome = f"off by {difference:.1g}"
         except Exception as error:  # a model may take such input in any way
-            found.append(f"{way.words}: {type(error).__name__}")
-            continue
-        difference = float((tokens[real] - expected).abs().max() / expected.abs().max())
+            difference, outcome = math.inf, type(error).__name__
         if difference < _TOLERANCE:
             longest = features["attention_mask"].shape[1]
             reason = f"{way.words} gave the same vectors on texts of 1 to {longest} tokens"
             return Choice(layout, f"{reason} (largest difference {difference:.0e})")
-        found.append(f"{way.words}: off by {difference:.1g}")
+        found.append(f"{way.words}: {outcome}")
+        if way.attention:
+            module.model.set_attn_implementation(own_attention)
     return Choice(None, "no packing gave this model's own vectors (" + "; ".join(found) + ")")
 
 
