@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from embedtune_nb.catalogue import BaseSpec
-from embedtune_nb.data.kinds import LABELED
+from embedtune_nb.data.kinds import LABELED, NLI, PAIRS, RETRIEVAL, SCORED, SCORED_PAIRS, TRIPLETS
 from embedtune_nb.plan.choices import Choices
 from embedtune_nb.plan.estimate import Workload
 
 _SMALL_DATA = 100
+# Rows (queries for retrieval) that guides to fine-tuning ask for; below, the interval of the verdict is wide.
+_USUAL_ROWS = {PAIRS: 2000, TRIPLETS: 1000, SCORED_PAIRS: 2000, NLI: 10_000, RETRIEVAL: 100}
 _SMALL_BATCH = 32
+# More passes than this mostly learn the rows by heart; adapters and heads of their own pace apart.
+_MANY_EPOCHS = 5
+# On so few rows a second pass already repeats them more than it teaches.
+_FEW_FOR_SECOND_PASS = 1000
 _MUCH_CUT = 0.05
 _IMBALANCE = 10
 _HIGH_RATE = 1e-3
@@ -18,19 +25,36 @@ _HIGH_RATE = 1e-3
 _FULL = 0.8
 
 
-def advise(choices: Choices, base: BaseSpec, split: Any, *, rows: int, truncated: float | None) -> list[str]:
+def advise(
+    choices: Choices,
+    base: BaseSpec,
+    split: Any,
+    *,
+    rows: int,
+    truncated: float | None,
+    left_out: Sequence[str] = (),
+) -> list[str]:
     """Return what a careful colleague would say about this plan, most important first."""
-    sentences = [*_about_data(choices, split, rows), *_about_settings(choices, base, truncated)]
+    sentences = [*_about_data(choices, split, rows, left_out), *_about_settings(choices, base, truncated)]
     return [sentence for sentence in sentences if sentence]
 
 
-def _about_data(choices: Choices, split: Any, rows: int) -> list[str]:
+def _about_data(choices: Choices, split: Any, rows: int, left_out: Sequence[str]) -> list[str]:
     found = []
     if rows < _SMALL_DATA:
         found.append(
-            f"Only {rows} training rows: the gain will be small or uncertain. "
-            "A base model off the shelf may serve as well."
+            f"Only {rows} training rows: the gain will be small or uncertain. A base model off the shelf may "
+            "serve as well, unless the texts are full of jargon, not in English, or alike in your own sense."
         )
+    elif (usual := _USUAL_ROWS.get(split.train.kind, 0)) > (few := len(split.train)):
+        what = "queries" if split.train.kind == RETRIEVAL else f"rows of {split.train.kind}"
+        found.append(
+            f"{few:,} training {what} are fewer than the {usual:,} that guides ask for: the verdict's "
+            "interval will tell whether they were enough."
+        )
+    if split.train.kind == SCORED and choices.loss == "prediction":
+        found.append('If nearest neighbours are the goal, try loss="contrastive" next.')
+    found += [f"Not trained on: {sentence}" for sentence in left_out]
     found += split.report.get("advice", [])
     if split.train.kind == LABELED:
         found += _about_labels(choices, split)
@@ -41,7 +65,7 @@ def _about_labels(choices: Choices, split: Any) -> list[str]:
     found = []
     counts = split.train.frames["examples"]["label"].value_counts()
     single = int((counts == 1).sum())
-    if single and choices.loss == "contrastive":
+    if single and choices.loss in ("contrastive", "triplet"):
         found.append(
             f"{single} of {len(counts)} classes have one training row: it has no positive to learn from."
         )
@@ -49,6 +73,7 @@ def _about_labels(choices: Choices, split: Any) -> list[str]:
         found.append(
             f"Classes differ much in size ({counts.max():,} rows of {counts.idxmax()!r}, "
             f"{counts.min():,} of {counts.idxmin()!r}): read f1_macro beside accuracy."
+            + ("" if choices.loss == "proxy" else ' loss="proxy" gives every class the same weight.')
         )
     unseen = set(split.verdict.frames["examples"]["label"]) - set(counts.index)
     if unseen:
@@ -58,7 +83,10 @@ def _about_labels(choices: Choices, split: Any) -> list[str]:
             f"{', ...' if len(unseen) > 3 else ''}): they count as wrong."
         )
     if choices.loss == "prediction":
-        found.append('If nearest neighbours or search are the goal, try loss="contrastive" next.')
+        found.append(
+            'If nearest neighbours or search are the goal, try loss="contrastive" next; for classes that '
+            'shall lie well apart, loss="triplet".'
+        )
     return found
 
 
@@ -75,7 +103,8 @@ def _about_settings(choices: Choices, base: BaseSpec, truncated: float | None) -
     if choices.loss == "contrastive" and choices["batch_size"] < _SMALL_BATCH:
         found.append(
             f"A batch of {choices['batch_size']} gives each row only {choices['batch_size'] - 1} negatives; "
-            "contrastive learns better from more."
+            "contrastive learns better from more. Double it as long as rows are left: memory sets no "
+            "limit, since a batch is computed in parts."
         )
     whole_encoder = base.architecture == "transformer" and "adapter" not in choices.settings
     if choices["learning_rate"] > _HIGH_RATE and whole_encoder:
@@ -86,6 +115,29 @@ def _about_settings(choices: Choices, base: BaseSpec, truncated: float | None) -
         found.append(
             f"warmup ({choices['warmup']} steps) is as long as the run ({choices['steps_total']} steps): "
             "the learning rate never reaches its peak."
+        )
+    return found + _about_watching(choices)
+
+
+def _about_watching(choices: Choices) -> list[str]:
+    found = []
+    epochs, patience, steps = choices["epochs"], choices["early_stopping"], choices["steps_total"]
+    if epochs > _MANY_EPOCHS and not patience and "adapter" not in choices.settings:
+        found.append(
+            f"epochs={epochs}: 1 to {_MANY_EPOCHS} are usual. More passes tend to learn the rows by heart; "
+            "early_stopping=True ends the run when the held-out part stops gaining."
+        )
+    rows = choices["steps_per_epoch"] * choices["batch_size"]
+    if 1 < epochs <= _MANY_EPOCHS and rows < _FEW_FOR_SECOND_PASS and not patience:
+        found.append(f"{epochs} epochs over few rows: one pass is safer, or watch with early_stopping=True.")
+    every = choices["eval_steps"]
+    if isinstance(every, int) and every > steps:
+        found.append(
+            f"eval_steps={every} is more than the {steps} steps of the run: it is evaluated only at the end."
+        )
+    elif patience and isinstance(every, int) and steps < (patience + 1) * every:
+        found.append(
+            f"With eval_steps={every} and {steps} steps, early stopping cannot act: lower eval_steps."
         )
     return found
 

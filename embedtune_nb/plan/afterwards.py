@@ -76,8 +76,8 @@ def _about_loss(values: np.ndarray, steps: np.ndarray, settings: Mapping[str, An
         ]
     if start - end < _FLAT * unit:
         return [
-            f"The loss hardly moved ({start:.3g} to {end:.3g}): try a learning_rate of {rate * 3:.2g} instead of "
-            f"{rate:.2g}. If it stays, the base model may already do what this loss asks for."
+            f"The loss hardly moved ({start:.3g} to {end:.3g}): try a learning_rate of {rate * 3:.2g} "
+            f"instead of {rate:.2g}. If it stays, the base model may already do what this loss asks for."
         ]
     total = start - level.min()
     early = int(np.argmax(level <= start - 0.95 * total))
@@ -107,8 +107,8 @@ def _about_evaluations(
         ]
     if best <= (len(judged) - 1) / 2 and settings.get("early_stopping", 0) == 0:
         return [
-            f"{metric} was best at step {steps[best]:,.0f} ({shown[best]}) and {shown[len(judged) - 1]} at the end, "
-            f"step {steps[-1]:,.0f}: later steps did not help. Those weights were kept; train less, or set "
-            "early_stopping."
+            f"{metric} was best at step {steps[best]:,.0f} ({shown[best]}) and {shown[len(judged) - 1]} at "
+            f"the end, step {steps[-1]:,.0f}: later steps did not help. Those weights were kept; "
+            "train less, or set early_stopping."
         ]
     return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from embedtune_nb.data.kinds import LABELED, SCORED, SCORED_PAIRS
-from embedtune_nb.errors import DataError, PlanError
+from embedtune_nb.errors import DataError, NotYetError, PlanError
 from embedtune_nb.plan.losses import Loss
 from embedtune_nb.plan.rows import TrainingRows
 
@@ -97,6 +97,13 @@ def _check_classes(labels: Any, where: str) -> None:
 
 
 def _as_datasource(data: Any, what: str) -> Any:
+    if isinstance(data, (list, tuple)) and data and all(isinstance(part, (list, tuple)) for part in data):
+        raise NotYetError(
+            f"{what} is a list of {len(data)} objectives; several in one run are not part of this version "
+            "yet.",
+            expected="one Datasource",
+            fix="train on one after the other: finetune again from the model that the first run made.",
+        )
     convert = getattr(data, "to_datasource", None)
     if convert is None:
         raise DataError(

@@ -128,7 +128,7 @@ def resolve(
         estimate=expected,
         executor=executor,
         advice=(
-            *advise(choices, base, parts, rows=texts.rows, truncated=truncated),
+            *advise(choices, base, parts, rows=texts.rows, truncated=truncated, left_out=rows.left_out),
             *advise_on_instruction(choices, base, data),
             *advise_on_cost(choices, work, expected["peak_memory_bytes"], machine.memory_bytes),
         ),

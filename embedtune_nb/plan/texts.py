@@ -15,6 +15,8 @@ from embedtune_nb.plan.rows import TrainingRows
 _UNDECLARED_LIMIT = 512
 # The least length worth training at: two special tokens and a little text.
 _LEAST_LENGTH = 4
+# From here on attention takes a share of the work that one notices.
+_LENGTH_WORTH_A_WORD = 128
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,30 @@ def choose_length(choices: Choices, base: BaseSpec, profile: LengthProfile) -> f
         source: SettingSource = "user" if "max_seq_length" in choices.given else "inferred"
         reason = f"{wanted} {_percentile_reason(wanted, profile)}"
         choices.settings["max_seq_length"] = Setting(max(length, _LEAST_LENGTH), source, reason)
+    _explain_cost(choices, base)
     if choices["max_seq_length"] < limit:
         setting = choices.settings["max_seq_length"]
         reason = f"{setting.reason}; limits training only: {_own_limit(base)}"
         choices.settings["max_seq_length"] = replace(setting, reason=reason)
     return profile.truncated_share(choices["max_seq_length"])
+
+
+def _explain_cost(choices: Choices, base: BaseSpec) -> None:
+    """Say beside a length what twice of it would cost: attention grows with the square.
+
+    A layer of width d costs 24 d^2 operations a token, and attention 4 d more for each token it looks at.
+    """
+    length, width = choices["max_seq_length"], base.dimension
+    if width is None or length < _LENGTH_WORTH_A_WORD:
+        return
+    share = length / (6 * width + length)
+    factor = 2 * (6 * width + 2 * length) / (6 * width + length)
+    setting = choices.settings["max_seq_length"]
+    reason = (
+        f"{setting.reason}; a text of this length spends {share:.0%} on attention, which grows with the "
+        f"square: one of twice the length costs {factor:.1f} times as much"
+    )
+    choices.settings["max_seq_length"] = replace(setting, reason=reason)
 
 
 def _own_limit(base: BaseSpec) -> str:
