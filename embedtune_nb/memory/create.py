@@ -83,7 +83,7 @@ def _new(
         vectors = embedded.vectors
     else:
         vectors = embed_all(model, texts, instruction, bar=f"Embedding {name}")
-    notes = notes_on_reading(model.spec, texts, instruction, reading.prompt)
+    notes = notes_on_reading(model.spec, texts, instruction, reading)
     for note in notes:
         _warn(f"Memoryset {name!r}: {note}")
     facts = {"instruction": instruction, "reading": reading.to_json(), "notes": notes}

@@ -154,9 +154,17 @@ def embed_all(
     return vectors[[place[text] for text in texts]]
 
 
-def notes_on_reading(spec: BaseSpec, texts: Sequence[str], instruction: str | None, prompt: str) -> list[str]:
+def notes_on_reading(
+    spec: BaseSpec, texts: Sequence[str], instruction: str | None, reading: Reading
+) -> list[str]:
     """Return what a user should know about how *texts* are read, one sentence each."""
     notes = []
+    prompt, trained_with = reading.prompt, prompts_of(spec).default
+    if reading.tuned and prompt != trained_with:
+        notes.append(
+            f"{spec.id} was tuned with {repr(trained_with) if trained_with else 'nothing'} before its texts, "
+            f"this memoryset puts {prompt!r} there."
+        )
     if instruction is not None and applied_instruction(spec, instruction) is None:
         notes.append(
             f"The instruction is kept but not put before the texts: {spec.id} was not trained to read one."

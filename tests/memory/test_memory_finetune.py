@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 
 import pytest
 from sentence_transformers import SentenceTransformer
@@ -105,6 +106,15 @@ def test_a_clone_with_the_tuned_model_is_searched_with_it(memoryset, tuned):
     again = memoryset.clone("tuned-topics", embedding_model=tuned, if_exists="open")
     assert (again.embeddings == clone.embeddings).all()
     assert len(et.LabeledMemoryset.open("tuned-topics").search("rain", 3)) == 3
+
+
+def test_a_clone_that_reads_otherwise_than_the_model_was_trained_says_so(memoryset, tuned):
+    with pytest.warns(UserWarning, match="tuned was tuned with 'Instruct: a new topic about"):
+        clone = memoryset.clone("other", embedding_model=tuned, instruction="when")
+    assert clone.prompt == "Instruct: when\nQuery: "
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert memoryset.clone("same", embedding_model=tuned, instruction=None).prompt == FRAMED
 
 
 def test_a_model_in_use_is_not_dropped(memoryset, tuned):
