@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.split import Split
 from embedtune_nb.errors import DataError, JobFailedError, JobStoppedError, PlanError
 from embedtune_nb.evaluation.vectors import Progress as OnProgress
 from embedtune_nb.evaluation.vectors import VectorCache, embed_roles
 from embedtune_nb.jobs.job import Job, submit
 from embedtune_nb.latebound import late
+from embedtune_nb.maps.texts import texts_of
 from embedtune_nb.models.coerce import to_datasource
 from embedtune_nb.models.finetuned import FinetunedEmbeddingModel
 from embedtune_nb.plan.resolve import check_executor
@@ -197,7 +197,7 @@ def read_map(job: Job) -> tuple[pd.DataFrame, dict[str, Any]]:
 def _texts(model: FinetunedEmbeddingModel, data: Any) -> pd.DataFrame:
     """Return columns text, label, role, and part: 0 what the verdict rests on, 1 the rest."""
     if data is not None:
-        return _of_source(to_datasource(data)).assign(part=0)
+        return texts_of(to_datasource(data)).assign(part=0)
     snapshot = model.job.folder.data
     if not (snapshot.is_dir() and any(snapshot.iterdir())):
         raise DataError(
@@ -205,37 +205,12 @@ def _texts(model: FinetunedEmbeddingModel, data: Any) -> pd.DataFrame:
             fix="give the texts to show: model.map(data).",
         )
     split = Split.read(snapshot)
-    parts = [_of_source(split.verdict).assign(part=0), _of_source(split.train).assign(part=1)]
+    verdict = texts_of(split.verdict, bands_of=split.train)
+    parts = [verdict.assign(part=0), texts_of(split.train).assign(part=1)]
     both = pd.concat(parts, ignore_index=True)
     # a document that answers no held-out query is unlabelled there and labelled by the training part
     return both.sort_values("label", key=lambda label: label.isna(), kind="stable").drop_duplicates(
         ["text", "role"], ignore_index=True
-    )
-
-
-def _of_source(source: Datasource) -> pd.DataFrame:
-    if source.kind == "labeled":
-        examples = source.frames["examples"]
-        return pd.DataFrame({"text": examples["value"], "label": examples["label"].astype(str), "role": None})
-    if source.kind == "pairs":
-        pairs = source.frames["examples"]
-        label = pairs["group"].astype(str) if "group" in pairs else None
-        queries = pd.DataFrame({"text": pairs["anchor"], "label": label, "role": "query"})
-        documents = pd.DataFrame({"text": pairs["positive"], "label": label, "role": "document"})
-        return pd.concat([queries, documents], ignore_index=True).drop_duplicates(
-            ["text", "role"], ignore_index=True
-        )
-    queries, corpus, qrels = (source.frames[name] for name in ("queries", "corpus", "qrels"))
-    groups = queries.set_index("id")["group"].astype(str) if "group" in queries else pd.Series(dtype=str)
-    of_document = qrels.drop_duplicates("corpus_id").set_index("corpus_id")["query_id"].map(groups)
-    return pd.concat(
-        [
-            pd.DataFrame({"text": queries["text"], "label": queries["id"].map(groups), "role": "query"}),
-            pd.DataFrame(
-                {"text": corpus["text"], "label": corpus["id"].map(of_document), "role": "document"}
-            ),
-        ],
-        ignore_index=True,
     )
 
 
