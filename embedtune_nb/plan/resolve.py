@@ -38,7 +38,8 @@ EXECUTORS = ("process", "thread")
 _LATER_EXECUTORS = ("torchrun", "ray")
 # One contrastive epoch of wordllama on banking77 (77 classes), accuracy of 10 neighbours from 0.885:
 # 0.886 at 5e-5, 0.891 at 1e-3, 0.895 at 5e-3, 0.910 at 2e-2 (one seed).
-_STATIC_LEARNING_RATE = 2e-2
+_STATIC_LEARNING_RATE = {LABELED: 5e-2, SCORED: 5e-2}
+_STATIC_LEARNING_RATE_OF_TEXT_PAIRS = 1e-2
 
 
 def resolve(
@@ -111,8 +112,9 @@ def resolve(
     choose_steps(choices, texts.rows)
     lengths = read_once if is_adapter(choices) else choose_length
     truncated = lengths(choices, base, texts.profile)
-    _choose_learning_rate(choices, base)
+    _choose_learning_rate(choices, base, data.kind)
     choices.take("learning_rate_scheduler", "weight_decay", "bf16", "micro_batch_size")
+    choices.take("checkpoint_save_steps", "checkpoint_save_total_limit")
     _choose_neighbors(choices, data.kind, texts.rows)
     seed_source = "default" if seed == SEED else "user"
     choices.settings["seed"] = Setting(int(seed), seed_source, "of split, shuffling, new weights and verdict")
@@ -162,12 +164,12 @@ def check_executor(executor: str) -> None:
         )
 
 
-def _choose_learning_rate(choices: Choices, base: BaseSpec) -> None:
+def _choose_learning_rate(choices: Choices, base: BaseSpec, kind: str) -> None:
     if "learning_rate" in choices.settings:
         return  # settled with what is trained
     if base.architecture == "static":
-        reason = "a table of word vectors needs bigger steps than an encoder"
-        choices.infer("learning_rate", _STATIC_LEARNING_RATE, reason)
+        rate = _STATIC_LEARNING_RATE.get(kind, _STATIC_LEARNING_RATE_OF_TEXT_PAIRS)
+        choices.infer("learning_rate", rate, "a table of word vectors needs bigger steps than an encoder")
     else:
         choices.take("learning_rate")
 
