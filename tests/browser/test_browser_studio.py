@@ -68,7 +68,7 @@ def test_from_a_table_to_a_verdict_by_clicks(open_notebook, shots, topic_rows, t
     use_folder(notebook, tiny_bert)
     wait_mark(notebook, "plan", "done")
     assert notebook.page.get_by_role("radio", name="prediction").is_checked()
-    assert notebook.page.get_by_role("radio", name="triplet").count() == 0
+    assert notebook.page.get_by_role("radio", name="cosent").count() == 0
     epochs = field(notebook, "epochs")
     epochs.fill("many")
     epochs.press("Enter")
