@@ -123,6 +123,8 @@ class JobFeed:
             self.snapshot.reason = (
                 "The worker ended without a word: killed from outside, or the machine ran out of memory "
                 "or went down."
+                if self._folder.path.is_dir()
+                else f"The job's folder {self._folder.path} is gone: somebody deleted or moved it."
             )
         self._estimate()
         return bool(new) or self.snapshot.state != before

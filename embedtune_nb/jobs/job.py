@@ -126,7 +126,14 @@ class Job:
         ------
         TimeoutError
             If the job has not ended by then. It goes on.
+        JobError
+            If *timeout* is not a number.
         """
+        if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float))):
+            raise JobError(
+                f"timeout is {timeout!r} ({type(timeout).__name__}).",
+                expected="seconds as a number, or None to wait for ever",
+            )
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             self._feed.poll()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import threading
 
 import pytest
 
-from embedtune_nb.errors import NotFoundError
+from embedtune_nb.errors import JobError, NotFoundError
 from embedtune_nb.jobs.feed import JobFeed
 from embedtune_nb.jobs.job import Job
 from embedtune_nb.store.events import Best, EventWriter, Metrics, Notice, Phase, State
@@ -41,8 +43,6 @@ def emit(folder, *events):
 
 
 def test_alive_is_whoever_holds_the_lock(folder):
-    import os
-
     held = take(folder.lock)
     feed = JobFeed(folder)
     feed.poll()
@@ -124,3 +124,21 @@ def test_a_job_is_found_by_id_and_by_name_and_a_map_of_that_name_is_not(folder, 
     assert Job.open("toy").id == Job.open("TOY").id == Job.open(folder.id).id == folder.id
     with pytest.raises(NotFoundError, match="toy"):
         Job.open("nothing")
+
+
+def test_a_deleted_folder_is_told_as_deleted(folder):
+    held = take(folder.lock)
+    emit(folder, State("running"))
+    feed = JobFeed(folder)
+    feed.poll()
+    shutil.rmtree(folder.path)
+    os.close(held)
+    feed.poll()
+    assert feed.snapshot.state == "lost"
+    assert "gone" in feed.snapshot.reason and "killed" not in feed.snapshot.reason
+
+
+@pytest.mark.parametrize("timeout", ["a", True, [1]])
+def test_waiting_takes_seconds(folder, timeout):
+    with pytest.raises(JobError, match="seconds as a number"):
+        Job(folder).wait(timeout)
