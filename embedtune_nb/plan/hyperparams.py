@@ -232,6 +232,20 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             why="the worker finds what fits into memory",
         ),
         Hyperparam(
+            "checkpoint_save_steps",
+            "Steps between two checkpoints, from which an interrupted run is carried on.",
+            "a whole number from 1",
+            integer(1),
+            why="one every five minutes, at a stop and at the end",
+        ),
+        Hyperparam(
+            "checkpoint_save_total_limit",
+            "How many checkpoints are kept, also after the run; 0 keeps all.",
+            "a whole number from 0",
+            integer(0),
+            why="the newest, until the model is published",
+        ),
+        Hyperparam(
             "logging_steps",
             "Steps between two points of the loss curve.",
             "a whole number from 1",

@@ -18,7 +18,12 @@ FORMAT = 1
 SettingSource = Literal["user", "default", "inferred", "measured"]
 # They follow from the machine or change nothing but the display, so two plans that differ only
 # here give the same model.
-_NOT_RECIPE = {"logging_steps"}
+_NOT_RECIPE = {
+    "logging_steps",
+    "micro_batch_size",
+    "checkpoint_save_steps",
+    "checkpoint_save_total_limit",
+}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,18 @@ if TYPE_CHECKING:
     from embedtune_nb.plan.plan import Plan, Setting
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Objective": ("loss", "loss_scale", "normalize_embeddings", "instruction", "prompts"),
+    "Objective": (
+        "loss",
+        "loss_scale",
+        "margin",
+        "contrastive_sigma",
+        "normalize_embeddings",
+        "hard_negatives",
+        "false_negative_masking",
+        "matryoshka_dims",
+        "instruction",
+        "prompts",
+    ),
     "What is trained": (
         "adapter",
         "adapter_rank",
@@ -40,7 +51,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "neighbor_eval_count",
         "neighbor_eval_pool_subsample",
     ),
-    "Run": ("seed", "bf16", "logging_steps"),
+    "Run": (
+        "seed",
+        "bf16",
+        "micro_batch_size",
+        "logging_steps",
+        "checkpoint_save_steps",
+        "checkpoint_save_total_limit",
+    ),
 }
 
 # Setting, value, source; the reason takes the rest.
@@ -85,6 +103,8 @@ def shown(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, list):
+        return ", ".join(map(shown, value))
     return str(value)
 
 

@@ -93,6 +93,8 @@ def build_trainer(
         emit=emit,
         should_stop=should_stop,
     )
+    trainer.checkpoint_steps = settings.get("checkpoint_save_steps")
+    trainer.checkpoint_limit = settings.get("checkpoint_save_total_limit")
     trainer.measured["threads"] = dict(threads._asdict())
     if after_first_step is not None:
         trainer.add_callback(AfterFirstStep(trainer, after_first_step))

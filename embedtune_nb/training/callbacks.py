@@ -132,10 +132,13 @@ class MeasureSteps(TrainerCallback):
 
 
 class StopOnRequest(TrainerCallback):
-    """End training after the step during which a stop was asked for; ask for a checkpoint now and then."""
+    """End training after the step during which a stop was asked for; ask for a checkpoint now and then.
 
-    def __init__(self, trainer: FinetuneTrainer, seconds_between_checkpoints: float) -> None:
-        self.trainer, self.interval = trainer, seconds_between_checkpoints
+    Checkpoints come every *steps*, where a number is given, else every *seconds*.
+    """
+
+    def __init__(self, trainer: FinetuneTrainer, seconds: float, steps: int | None = None) -> None:
+        self.trainer, self.interval, self.steps = trainer, seconds, steps
         self._saved = time.monotonic()
 
     def on_step_end(
@@ -147,6 +150,8 @@ class StopOnRequest(TrainerCallback):
         if self.trainer.should_stop():
             self.trainer.outcome = "stopped"
             control.should_training_stop = control.should_log = True
+        elif self.steps is not None:
+            control.should_save = state.global_step % self.steps == 0
         elif time.monotonic() - self._saved > self.interval:
             self._saved = time.monotonic()
             control.should_save = True

@@ -42,7 +42,7 @@ def latest_checkpoint(root: Path) -> Path | None:
     damaged; it is passed over.
     """
     folders = (root / "checkpoints").glob("step-*")
-    for folder in sorted(folders, key=lambda folder: int(folder.name.partition("-")[2]), reverse=True):
+    for folder in sorted(folders, key=_step_of, reverse=True):
         try:
             check(folder, hashes=True)
         except IntegrityError:
@@ -51,8 +51,8 @@ def latest_checkpoint(root: Path) -> Path | None:
     return None
 
 
-def write_checkpoint(root: Path, step: int, fill: Any, run_state: dict[str, Any]) -> Path:
-    """Write a checkpoint and drop the older ones.
+def write_checkpoint(root: Path, step: int, fill: Any, run_state: dict[str, Any], *, keep: int = 1) -> Path:
+    """Write a checkpoint and drop older ones.
 
     Parameters
     ----------
@@ -64,6 +64,8 @@ def write_checkpoint(root: Path, step: int, fill: Any, run_state: dict[str, Any]
         Called with the folder to fill.
     run_state
         What a resumed run must repeat; plain JSON.
+    keep
+        How many stay, this one included; 0 for all.
     """
     target = checkpoint_folder(root, step)
 
@@ -74,10 +76,15 @@ def write_checkpoint(root: Path, step: int, fill: Any, run_state: dict[str, Any]
             remove(target)
 
     publish(target, build)
-    for older in target.parent.glob("step-*"):
-        if older != target:
-            shutil.rmtree(older, ignore_errors=True)
+    older = sorted(target.parent.glob("step-*"), key=_step_of)
+    for folder in older[: len(older) - keep] if keep else []:
+        if folder != target:
+            shutil.rmtree(folder, ignore_errors=True)
     return target
+
+
+def _step_of(folder: Path) -> int:
+    return int(folder.name.partition("-")[2])
 
 
 def drop_checkpoints(root: Path) -> None:

@@ -83,6 +83,10 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         How it ended, or will unless something happens.
     folder
         Where checkpoints and the best weights go.
+    checkpoint_steps
+        Steps between checkpoints; ``None`` for one every few minutes.
+    checkpoint_limit
+        How many checkpoints are kept, also after the run (0: all); ``None`` for the newest until then.
     texts_seen
         Texts stepped through so far in this process.
     """
@@ -106,6 +110,8 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         self.emit, self.should_stop = emit, should_stop
         self.outcome: Outcome = "finished"
         self.checkpoint: Path | None = None
+        self.checkpoint_steps: int | None = None
+        self.checkpoint_limit: int | None = None
         self.texts_seen = 0
         self.measured: dict[str, dict[str, Any]] = {}
         self.selection: EvaluateAndSelect | None = None
@@ -139,7 +145,7 @@ class FinetuneTrainer(SentenceTransformerTrainer):
             unsaved = self._catch_up(resume_from)
         self.emit(Measured(dict(self.measured)))
         if not self.ended and self.outcome != "stopped":
-            self.add_callback(StopOnRequest(self, _SECONDS_BETWEEN_CHECKPOINTS))
+            self.add_callback(StopOnRequest(self, _SECONDS_BETWEEN_CHECKPOINTS, self.checkpoint_steps))
             self._train(resume_from)
             unsaved = True
         if unsaved:
@@ -165,8 +171,9 @@ class FinetuneTrainer(SentenceTransformerTrainer):
             raise self.steps.ran_out(str(error).strip()) from error
 
     def drop_progress(self) -> None:
-        """Delete checkpoints and best weights, which nobody needs once the model is published."""
-        drop_checkpoints(self.folder)
+        """Delete best weights, and checkpoints unless a number of them was asked for."""
+        if self.checkpoint_limit is None:
+            drop_checkpoints(self.folder)
         (self.folder / _BEST_WEIGHTS).unlink(missing_ok=True)
 
     @torch.no_grad()
@@ -272,7 +279,8 @@ class FinetuneTrainer(SentenceTransformerTrainer):
             "ended": self.ended,
         }
         step = self.state.global_step
-        self.checkpoint = write_checkpoint(self.folder, step, self._fill_checkpoint, run_state)
+        keep = 1 if self.checkpoint_limit is None else self.checkpoint_limit
+        self.checkpoint = write_checkpoint(self.folder, step, self._fill_checkpoint, run_state, keep=keep)
 
     def _fill_checkpoint(self, folder: Path) -> None:
         if has_frozen(self.model):
