@@ -86,12 +86,11 @@ class BM25:
 
 def top_of_rows(scores: csr_matrix, k: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield for each row the columns and values of its k highest entries, ties in the order of columns."""
-    scores.sort_indices()
     for start, stop in zip(scores.indptr[:-1], scores.indptr[1:], strict=True):
         columns, values = scores.indices[start:stop], scores.data[start:stop]
         if len(values) > k:
             least = np.partition(values, len(values) - k)[len(values) - k]
             kept = np.flatnonzero(values >= least)
             columns, values = columns[kept], values[kept]
-        order = np.argsort(-values, kind="stable")[:k]
+        order = np.lexsort((columns, -values))[:k]
         yield columns[order], values[order]

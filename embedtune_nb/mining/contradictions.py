@@ -44,7 +44,8 @@ def contradictions(data: Datasource, settings: Settings) -> tuple[Pool, Screened
     for row, (query, document) in enumerate(zip(pool.query.tolist(), pool.positive.tolist(), strict=True)):
         premise = normalized(pool.queries[query])
         positive = pool.documents[document]
-        free, doubtful = [], []
+        free: list[str] = []
+        doubtful: list[str] = []
         for hypothesis in against.get(premise, []):
             (doubtful if normalized(hypothesis) in entailed[premise] else free).append(hypothesis)
         own = _shared(pool.queries[query], positive)

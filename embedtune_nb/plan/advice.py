@@ -7,6 +7,7 @@ from typing import Any
 
 from embedtune_nb.catalogue import BaseSpec
 from embedtune_nb.data.kinds import LABELED, NLI, PAIRS, RETRIEVAL, SCORED, SCORED_PAIRS, TRIPLETS
+from embedtune_nb.data.lint.advice import lint_advice
 from embedtune_nb.plan.choices import Choices
 from embedtune_nb.plan.estimate import Workload
 
@@ -56,6 +57,7 @@ def _about_data(choices: Choices, split: Any, rows: int, left_out: Sequence[str]
         found.append('If nearest neighbours are the goal, try loss="contrastive" next.')
     found += [f"Not trained on: {sentence}" for sentence in left_out]
     found += split.report.get("advice", [])
+    found += lint_advice(split.train, choices["batch_size"] if choices.loss == "contrastive" else None)
     if split.train.kind == LABELED:
         found += _about_labels(choices, split)
     return found
