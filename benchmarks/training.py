@@ -2,8 +2,9 @@
 
 Every variant steps through the same batches, from the same weights, in the same process. The variants
 take turns, round after round, so that a busy machine slows all of them alike; the median of the steps
-is reported. Each rate is also given as the share of the machine's matrix-product rate that its useful
-arithmetic makes up: 6 x weights x real tokens a step, over what a large matrix product reaches.
+is reported. ``--clock cpu`` counts the seconds that all threads of this process computed, for machines
+that others use too. Each rate is also given as the share of the machine's matrix-product rate that its
+useful arithmetic makes up: 6 x weights x real tokens a step, over what a large matrix product reaches.
 
     python benchmarks/training.py                       # labelled texts of datasets.api_docs
     python benchmarks/training.py --data questions.csv  # column "text", or two columns of a pair
@@ -20,10 +21,14 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# as in a worker: threads that wait in a loop slow every variant down, and count as computing
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pandas as pd
 import torch
@@ -35,23 +40,27 @@ from transformers import PrinterCallback, TrainerCallback
 from embedtune_nb.catalogue import local_folder, resolve_base
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.encoder.encoder import Encoder
+from embedtune_nb.encoder.layout import Rows
 from embedtune_nb.encoder.load import load_folder
 from embedtune_nb.encoder.threads import choose_threads, use_threads
 from embedtune_nb.training.build import build_trainer
 
-VARIANTS = [("plain", False), ("plain", True), ("embedtune_nb", False), ("embedtune_nb", True)]
+#: Who trains, and with which layout of rows: ``packed`` is what a run of this package takes by itself.
+TRAINERS = ("plain", "chunks", "packed")
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 Pairs = list[tuple[str, str]]
 
 
 class Clock(TrainerCallback):
     """Note the time after each step."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.now = now
         self.marks: list[float] = []
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
         """Note the time."""
-        self.marks.append(time.perf_counter())
+        self.marks.append(self.now())
 
     @property
     def seconds(self) -> list[float]:
@@ -63,7 +72,7 @@ def plain_steps(folder: Path, pairs: Pairs, bf16: bool, options: argparse.Namesp
     """Train as a cell from the library's documentation does."""
     model = load_folder(folder, device="cpu")
     model.max_seq_length = options.max_length
-    clock = Clock()
+    clock = Clock(CLOCKS[options.clock])
     with tempfile.TemporaryDirectory() as folder_of_run:
         arguments = SentenceTransformerTrainingArguments(
             folder_of_run,
@@ -89,9 +98,9 @@ def plain_steps(folder: Path, pairs: Pairs, bf16: bool, options: argparse.Namesp
     return clock.seconds
 
 
-def our_steps(folder: Path, pairs: Pairs, bf16: bool, options: argparse.Namespace) -> list[float]:
+def our_steps(folder: Path, pairs: Pairs, bf16: bool, options: argparse.Namespace, rows: Rows) -> list[float]:
     """Train as :func:`embedtune_nb.training.build.build_trainer` does, batches in the given order."""
-    encoder = Encoder(load_folder(folder, device="cpu"), options.max_length)
+    encoder = Encoder(load_folder(folder, device="cpu"), options.max_length, rows=rows)
     table = pd.DataFrame(pairs, columns=["anchor", "positive"])
     roles = {"anchor": "anchor", "positive": "positive"}
     settings = {
@@ -108,7 +117,7 @@ def our_steps(folder: Path, pairs: Pairs, bf16: bool, options: argparse.Namespac
         "logging_steps": 1,
         "seed": options.seed,
     }
-    clock = Clock()
+    clock = Clock(CLOCKS[options.clock])
     with tempfile.TemporaryDirectory() as folder_of_run:
         trainer = build_trainer(
             encoder,
@@ -185,10 +194,15 @@ def _pair_up(texts: list[str], count: int) -> Pairs:
 
 def measure(name: str, folder: Path, pairs: Pairs, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Run all variants in turns and return one record each."""
-    steps: dict[str, Callable[..., list[float]]] = {"plain": plain_steps, "embedtune_nb": our_steps}
+    steps: dict[str, Callable[..., list[float]]] = {
+        "plain": plain_steps,
+        "chunks": partial(our_steps, rows="chunks"),
+        "packed": partial(our_steps, rows="packed"),
+    }
+    variants = list(product(options.trainers, (False, True)))
     seconds = defaultdict(list)
     for _ in range(options.rounds):
-        for who, bf16 in VARIANTS:
+        for who, bf16 in variants:
             seconds[who, bf16] += steps[who](folder, pairs, bf16, options)
     operations = useful_operations(folder, pairs, options)
     rates = {False: gemm_rate(torch.float32), True: gemm_rate(torch.bfloat16)}
@@ -205,7 +219,7 @@ def measure(name: str, folder: Path, pairs: Pairs, options: argparse.Namespace) 
             "seconds_least": round(min(seconds[who, bf16]), 3),
             "seconds_most": round(max(seconds[who, bf16]), 3),
         }
-        for who, bf16 in VARIANTS
+        for who, bf16 in variants
     ]
 
 
@@ -219,8 +233,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--max-length", type=int, default=256)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--trainers", nargs="+", default=list(TRAINERS), choices=TRAINERS)
+    parser.add_argument("--clock", default="wall", choices=list(CLOCKS))
     parser.add_argument("--json", type=Path, help="also write the records here")
     options = parser.parse_args()
+    if "plain" not in options.trainers:
+        parser.error("the plain trainer is what all others are compared with")
     use_threads(choose_threads())
     folder = local_folder(resolve_base(options.model))
     records = []

@@ -16,8 +16,10 @@ from sentence_transformers.base.modules import Transformer
 from sentence_transformers.util import batch_to_device
 
 from embedtune_nb.catalogue import BaseSpec, Prompts
+from embedtune_nb.encoder.choice import Choice
 from embedtune_nb.encoder.layout import Rows, choose_layout
 from embedtune_nb.encoder.load import load_sentence_transformer, without_progress_bars
+from embedtune_nb.encoder.precision import choose_bf16
 from embedtune_nb.encoder.rows import RowSeam
 from embedtune_nb.errors import EmbedtuneError
 
@@ -44,7 +46,8 @@ class Encoder:
         ``"whole"`` batches; ``"auto"`` takes the first of them that is exact for the model and gains
         on the device.
     bf16
-        Embed under bfloat16 autocast. Training decides its own precision.
+        Embed under bfloat16 autocast, where :meth:`embed` is not told otherwise. Training decides its
+        own precision.
 
     Attributes
     ----------
@@ -133,6 +136,7 @@ class Encoder:
         *,
         role: Role | None = None,
         progress: Callable[[int, int], None] | None = None,
+        bf16: bool | None = None,
     ) -> np.ndarray:
         """Embed *texts* in their order.
 
@@ -144,6 +148,9 @@ class Encoder:
             Whether they are queries or documents, for models that read the two differently.
         progress
             Called with (done, total) after each batch.
+        bf16
+            Compute in bfloat16, or not; as the encoder was made when ``None``. It rounds embeddings in
+            the third decimal: enough to compare models during a run, see :meth:`choose_bf16`.
 
         Returns
         -------
@@ -155,13 +162,14 @@ class Encoder:
         EmbedtuneError
             If the model yields NaN or infinite numbers.
         """
+        bfloat16 = self.bf16 if bf16 is None else bf16
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         # longest first: characters foretell tokens well enough to group, and memory peaks at once
         order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
         size = _TEXTS_AT_ONCE.get(self.model.device.type, 64)
         for start in range(0, len(order), size):
             rows = order[start : start + size]
-            vectors[rows] = self._embed_batch([texts[row] for row in rows], role)
+            vectors[rows] = self._embed_batch([texts[row] for row in rows], role, bfloat16)
             if progress is not None:
                 progress(start + len(rows), len(texts))
         if not np.isfinite(vectors).all():
@@ -170,6 +178,13 @@ class Encoder:
                 fix="train again with a lower learning_rate, or load the model anew.",
             )
         return vectors
+
+    def choose_bf16(self, texts: Sequence[str], asked: bool | str = "auto") -> Choice:
+        """Say whether :meth:`embed` should compute texts like *texts* in bfloat16, and why.
+
+        Nothing is changed: hand the value to :meth:`embed`, and the reason to whoever reads the run.
+        """
+        return choose_bf16(self.model, self.seam, texts, asked, training=False)
 
     def features(self, texts: Sequence[str], role: Role | None = None) -> dict[str, Any]:
         """Tokenize *texts* into one padded batch on the model's device."""
@@ -186,11 +201,11 @@ class Encoder:
             self.model.save_pretrained(str(folder), create_model_card=False)
 
     @torch.inference_mode()
-    def _embed_batch(self, texts: list[str], role: Role | None) -> np.ndarray:
+    def _embed_batch(self, texts: list[str], role: Role | None, bfloat16: bool) -> np.ndarray:
         was_training = self.model.training
         self.model.eval()
         task = {"task": role} if role else {}
-        with self.precision(bfloat16=self.bf16):
+        with self.precision(bfloat16=bfloat16):
             output = self.model(self.features(texts, role), **task)
         self.model.train(was_training)
         unit = torch.nn.functional.normalize(output["sentence_embedding"].float(), dim=-1)

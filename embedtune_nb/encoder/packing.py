@@ -36,8 +36,9 @@ def pack_rows(
 ) -> list[Pack]:
     """Put texts into rows, the longest first, each into the first row with room for it.
 
-    A pass is as wide as the longest text that is left, so that attention among short texts is not
-    computed in rows as wide as the longest of the batch; short texts fill the gaps beside long ones.
+    A pass is as wide as the longest text that is left. Shorter texts fill the gaps beside long ones, but
+    one of less than half the width opens no row: attention among short texts is not computed in rows as
+    wide as the longest of the batch.
 
     Parameters
     ----------
@@ -53,12 +54,13 @@ def pack_rows(
     while left:
         width = max(least_width, lengths[left[0]])
         most_rows = max(1, tokens // width)
+        least_opening = width // 2 if width > least_width else 0
         room: list[int] = []
         pack, later = Pack([], [], 0, width), []
         for text in left:
             length = lengths[text]
             row = next((row for row, free in enumerate(room) if free >= length), len(room))
-            if row == most_rows:
+            if row == most_rows or (row == len(room) and length < least_opening):
                 later.append(text)
                 continue
             if row == len(room):

@@ -25,9 +25,14 @@ _WORTH = 1.1
 
 
 def choose_bf16(
-    model: SentenceTransformer, seam: RowSeam | None, texts: Sequence[str], asked: bool | str
+    model: SentenceTransformer,
+    seam: RowSeam | None,
+    texts: Sequence[str],
+    asked: bool | str,
+    *,
+    training: bool = True,
 ) -> Choice:
-    """Decide between bfloat16 and float32 for training.
+    """Decide between bfloat16 and float32.
 
     Parameters
     ----------
@@ -36,9 +41,12 @@ def choose_bf16(
     seam
         Its row seam, through which the precision is switched; ``None`` for models without one.
     texts
-        Training texts; the first 16 are stepped through in both precisions on a CPU that could gain.
+        Texts of the kind to be read; the first 16 are computed in both precisions on a CPU that
+        could gain.
     asked
         ``True`` or ``False`` is obeyed, ``"auto"`` decides.
+    training
+        Whether gradients are wanted too, or embeddings alone.
     """
     if seam is None:
         return Choice(False, "a model without an encoder has no matrix products to speed up")
@@ -53,9 +61,10 @@ def choose_bf16(
     flag = next((flag for flag in _CPU_FLAGS if flag in _cpu_flags()), None)
     if flag is None:
         return Choice(False, "the CPU has neither amx_bf16 nor avx512_bf16")
-    slow, fast = _seconds(model, seam, list(texts[:_PROBE_TEXTS]))
+    slow, fast = _seconds(model, seam, list(texts[:_PROBE_TEXTS]), training)
     ratio = slow / fast
-    verdict = f"{ratio:.1f}x the speed of float32 in a probe of {_PROBE_STEPS} steps ({flag})"
+    what = "steps" if training else "batches"
+    verdict = f"{ratio:.1f}x the speed of float32 in a probe of {_PROBE_STEPS} {what} ({flag})"
     return Choice(ratio >= _WORTH, verdict)
 
 
@@ -68,23 +77,26 @@ def _cpu_flags() -> frozenset[str]:
     return frozenset(next((line for line in lines if line.startswith("flags")), "").split())
 
 
-def _seconds(model: SentenceTransformer, seam: RowSeam, texts: list[str]) -> tuple[float, float]:
-    """Median seconds of a forward and backward pass in float32 and in bfloat16, taken in turns.
+def _seconds(
+    model: SentenceTransformer, seam: RowSeam, texts: list[str], training: bool
+) -> tuple[float, float]:
+    """Median seconds of a pass, in training there and back, in float32 and in bfloat16, taken in turns.
 
     Weights, gradients and the random state are left as they were.
     """
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     taken: dict[bool, list[float]] = {False: [], True: []}
     was_training = model.training
-    model.train()
+    model.train(training)
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), torch.set_grad_enabled(training):
             for step, bfloat16 in product(range(_PROBE_STEPS + 1), taken):
                 features = batch_to_device(model.preprocess(texts), model.device)
                 start = time.perf_counter()
                 with seam.precision(bfloat16=bfloat16):
                     embeddings = model(features)["sentence_embedding"]
-                torch.autograd.grad(embeddings.square().sum(), weights, allow_unused=True)
+                if training:
+                    torch.autograd.grad(embeddings.square().sum(), weights, allow_unused=True)
                 if step:  # the first pass allocates
                     taken[bfloat16].append(time.perf_counter() - start)
     finally:

@@ -150,3 +150,13 @@ def test_reading_with_other_prompts_leaves_the_model_its_own(tiny_bert):
     assert other.embed(["rain"]) == pytest.approx(encoder.embed(["please rain"]), abs=1e-5)
     assert other.model is encoder.model
     assert encoder.prompt(None) is None and not any(encoder.model.prompts.values())
+
+
+def test_one_call_may_compute_in_bfloat16(tiny_bert, topic_rows):
+    encoder = Encoder(load_folder(tiny_bert, device="cpu"))
+    texts = [row["value"] for row in topic_rows[:16]]
+    choice = encoder.choose_bf16(texts)
+    assert isinstance(choice.value, bool) and choice.reason
+    exact = encoder.embed(texts)
+    assert 1e-6 < np.abs(encoder.embed(texts, bf16=True) - exact).max() < 0.05
+    assert np.array_equal(encoder.embed(texts), exact)

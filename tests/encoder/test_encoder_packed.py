@@ -221,3 +221,97 @@ def test_a_window_too_wide_to_be_tried_out_is_not_trusted(build, texts):
     proof = prove_packing(module)
     assert proof.value is None
     assert "4096" in proof.reason
+
+
+def _computed_shapes(encoder: Encoder) -> list[tuple[int, int]]:
+    """Return a list that grows by the shape of every batch that the encoder really computes."""
+    shapes: list[tuple[int, int]] = []
+    encoder.model[0].model.get_input_embeddings().register_forward_hook(
+        lambda _, __, tokens: shapes.append(tuple(tokens.shape[:2]))
+    )
+    return shapes
+
+
+def test_columns_announced_together_share_a_pass_without_padding(build, texts):
+    encoder = Encoder(build("bert", "sdpa"), 64)
+    columns = _columns(encoder, texts)
+    shapes = _computed_shapes(encoder)
+    encoder.seam.expect(columns)
+    for column in columns:
+        encoder.model(column)
+    assert shapes == [(1, sum(int(column["attention_mask"].sum()) for column in columns))]
+
+
+def test_dropout_of_attention_averages_to_none(build, texts):
+    encoder = Encoder(build("bert", "sdpa"), 64)
+    exact = encoder.embed(texts[:8])
+    encoder.model.train()
+    for part in encoder.model.modules():
+        if isinstance(part, torch.nn.Dropout):
+            # the one inside the attention alone is left
+            part.p = 0.2 if part is encoder.model[0].model.encoder.layer[1].attention.self.dropout else 0.0
+    features = encoder.features(texts[:8])
+    with torch.no_grad():
+        draws = torch.stack([encoder.model(dict(features))["sentence_embedding"] for _ in range(200)])
+    draws = torch.nn.functional.normalize(draws, dim=-1)
+    assert draws.std(0).max() > 0.02
+    mean = torch.nn.functional.normalize(draws.mean(0), dim=-1).numpy()
+    assert np.abs(mean - exact).max() < 0.1 * np.abs(exact).max()
+
+
+def test_gradient_checkpointing_computes_the_same_rows_again(build, texts):
+    _, expected, expected_gradients = _vectors_and_gradients(build("bert", "sdpa"), texts, "whole")
+    model = build("bert", "sdpa")
+    model[0].model.activation_checkpointing_enable()
+    encoder, vectors, gradients = _vectors_and_gradients(model, texts, "packed")
+    assert encoder.rows.value == "packed"
+    assert _off(vectors, expected) < CLOSE
+    assert _off(gradients, expected_gradients) < CLOSE
+
+
+def test_derivatives_of_attention_agree_with_finite_differences():
+    from embedtune_nb.encoder.attention import attend_text_by_text
+
+    torch.manual_seed(0)
+    lengths = [2, 2, 4, 7]
+    parts = [torch.randn(1, heads, 15, 3, dtype=torch.double, requires_grad=True) for heads in (2, 1, 1)]
+
+    def attend(query, key, value):
+        torch.manual_seed(1)  # the same weights are dropped each time
+        return attend_text_by_text(
+            torch.nn.Identity(),
+            query,
+            key,
+            value,
+            None,
+            dropout=0.3,
+            sliding_window=3,
+            is_causal=True,
+            lengths_of_texts=lengths,
+        )[0]
+
+    assert torch.autograd.gradcheck(attend, parts)
+
+
+def test_a_saved_folder_shows_no_trace_of_packing(build, texts, tmp_path):
+    model = build("modernbert", "sdpa")
+    model.save_pretrained(str(tmp_path / "plain"), create_model_card=False)
+    encoder = Encoder(model)
+    assert "text by text" in encoder.rows.reason
+    encoder.save(tmp_path / "packed")
+    plain, packed = (
+        {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        for root in (tmp_path / "plain", tmp_path / "packed")
+    )
+    assert plain == packed
+
+
+@pytest.mark.parametrize("rows", ["packed", "chunks"])
+def test_a_text_without_tokens_disturbs_no_other(rows, build, texts):
+    encoder = Encoder(build("bert", "sdpa").eval(), 64, rows=rows)
+    features = encoder.features(texts[:4])
+    expected = encoder.model(dict(features))["sentence_embedding"]
+    features["attention_mask"][2] = 0
+    vectors = encoder.model(features)["sentence_embedding"]
+    assert torch.allclose(vectors[[0, 1, 3]], expected[[0, 1, 3]], atol=1e-5)
+    assert torch.isfinite(vectors).all()
