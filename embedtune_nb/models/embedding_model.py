@@ -126,9 +126,16 @@ class EmbeddingModel:
         -------
         Evaluation
             Metrics, per-query values, notes on what was left out.
+
+        Raises
+        ------
+        PlanError
+            If *neighbor_count* or *seed* is no whole number, or too small.
         """
         from embedtune_nb.evaluation.evaluate import evaluate
+        from embedtune_nb.evaluation.task import check_seed
 
+        check_seed(seed)
         source = to_datasource(
             data, value_column=value_column, label_column=label_column, score_column=score_column
         )

@@ -154,6 +154,14 @@ class FinetunedEmbeddingModel(EmbeddingModel):
         """``{"before": {...}, "after": {...}}`` on the verdict part."""
         return self._record.facts["metrics"]
 
+    @property
+    def matryoshka(self) -> list[dict[str, Any]]:
+        """What is left with fewer dimensions, largest first: `dimension`, `before`, `after`, `retention`.
+
+        In the deciding metric on the verdict part; empty unless it was trained with `matryoshka_dims`.
+        """
+        return self._record.facts.get("matryoshka", [])
+
     def evaluate(self, data: Any, **options: Any) -> Evaluation:
         """Score this model on *data*; options as for the base model's ``evaluate``.
 
@@ -236,12 +244,21 @@ class FinetunedEmbeddingModel(EmbeddingModel):
     def __repr__(self) -> str:
         return (
             f"FinetunedEmbeddingModel({{name: {self.name}, embedding_dim: {self.embedding_dim}, "
-            f"max_seq_length: {self.max_seq_length}, base_model: {self.base_model}}})"
+            f"max_seq_length: {self.max_seq_length}, base_model: {self.base_model}{self._kept()}}})"
         )
 
     def _repr_html_(self) -> str:
-        line = f"{self.embedding_dim} dimensions, tuned from {self.base_model}"
+        line = f"{self.embedding_dim} dimensions, tuned from {self.base_model}{self._kept()}"
         return f"<b>{html.escape(self.name)}</b> ({html.escape(line)})<br>{self.verdict._repr_html_()}"
+
+    def _kept(self) -> str:
+        """Return how much of the quality each smaller dimension keeps; nothing without Matryoshka."""
+        kept = ", ".join(
+            f"{row['retention']:.0%} at {row['dimension']}"
+            for row in self.matryoshka
+            if row["retention"] is not None
+        )
+        return f", matryoshka: keeps {kept}" if kept else ""
 
 
 def _refuse_in_use(name: str, folder: Path) -> None:
