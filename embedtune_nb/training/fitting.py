@@ -88,7 +88,8 @@ class FittingSteps:
             if smaller.checkpointed and not now.checkpointed
             else f"{smaller.rows:,} at once from here on; the batch stays {now.batch_size:,}"
         )
-        self.emit(Notice(f"Memory ran out with {now.rows:,} rows at once: {instead}.", "warning"))
+        rows = "one row" if now.rows == 1 else f"{now.rows:,} rows"
+        self.emit(Notice(f"Memory ran out with {rows} at once: {instead}.", "warning"))
         self.emit(Measured(smaller.measured()))
 
     def _levers(self) -> list[str]:
@@ -103,7 +104,7 @@ class FittingSteps:
                 "half the length needs half the memory, and for attention a quarter"
             )
         levers.append(
-            f"lower batch_size, now {micro.batch_size:,} ({micro.rows:,} were computed at once in the end)"
+            f"lower batch_size, now {micro.batch_size:,} (rows computed at once in the end: {micro.rows:,})"
         )
         levers.append(
             f"choose a smaller base model: this one trains {weights / 1e6:,.1f} M weights, "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +12,8 @@ from pathlib import Path
 import psutil
 import torch
 from torch import Tensor, nn
+
+from embedtune_nb.errors import EmbedtuneError
 
 #: What torch and its backends say when memory is gone but no OutOfMemoryError is raised.
 _SIGNS = (
@@ -20,6 +24,8 @@ _SIGNS = (
     "alloc_failed",
     "bad_alloc",
 )
+#: What oneDNN says, and no more, when it gets no memory for a matrix product.
+_ONEDNN = "could not create a primitive"
 _CONTROL_GROUPS = (
     # unified hierarchy, then the memory controller of the older one
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat"),
@@ -32,10 +38,13 @@ _CONTROL_GROUPS = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether *error* says that memory ran out, on any device."""
+    """Return whether *error*, none of this package's own, says that memory ran out, on any device."""
+    if isinstance(error, EmbedtuneError):
+        return False
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    return isinstance(error, RuntimeError) and any(sign in str(error).casefold() for sign in _SIGNS)
+    words = str(error).strip().casefold()
+    return isinstance(error, RuntimeError) and (words == _ONEDNN or any(sign in words for sign in _SIGNS))
 
 
 def available_bytes(device: torch.device) -> int | None:
@@ -57,6 +66,11 @@ def available_bytes(device: torch.device) -> int | None:
 def release(device: torch.device) -> None:
     """Give back what nobody uses any more, before a second attempt."""
     gc.collect()
+    if sys.platform == "linux":
+        # a worker's allocator keeps what is freed, in pieces that larger blocks may not fit
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
     if device.type == "cuda":
         torch.cuda.empty_cache()
     elif device.type == "mps":

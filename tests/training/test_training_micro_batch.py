@@ -12,6 +12,7 @@ from torch import nn
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.encoder.load import load_folder
+from embedtune_nb.errors import MemoryRanOutError
 from embedtune_nb.training import memory, micro_batch
 from embedtune_nb.training.memory import available_bytes, is_out_of_memory, kept_for_backward
 from embedtune_nb.training.micro_batch import MicroBatch, choose_micro_batch
@@ -130,6 +131,9 @@ def test_what_is_kept_for_the_backward_pass_is_counted_once():
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 9 bytes"), True),
         (RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"), True),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"), True),
+        (RuntimeError("could not create a primitive"), True),
+        (RuntimeError("could not create a primitive descriptor for a matmul"), False),
+        (MemoryRanOutError("can't allocate memory", levers=[]), False),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
         (ValueError("out of memory"), False),
     ],
