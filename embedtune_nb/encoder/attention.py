@@ -82,10 +82,14 @@ def attend_text_by_text(
     causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     heads = query.shape[1] // key.shape[1]
-    rows = [_token_first(part) for part in (query, key, value)]
+    rows = [part[0].transpose(0, 1) for part in (query, key, value)]
     rows[1:] = [part.repeat_interleave(heads, dim=1) if heads > 1 else part for part in rows[1:]]
+    if dropout == 0:
+        out = _by_kernel(*rows, lengths_of_texts, scale, causal, sliding_window)
+        return out[None], None
     with torch.autocast(query.device.type, enabled=False):  # small products gain nothing by bfloat16
-        out = _TextByText.apply(*rows, lengths_of_texts, dropout, scale, causal, sliding_window)
+        rows = [_at_least_float32(part) for part in rows]
+        out = _DroppedOut.apply(*rows, lengths_of_texts, dropout, scale, causal, sliding_window)
     return out.to(query.dtype)[None], None
 
 
@@ -93,30 +97,39 @@ AttentionInterface.register(TEXT_BY_TEXT, attend_text_by_text)
 AttentionMaskInterface.register(TEXT_BY_TEXT, sdpa_mask)
 
 
-def _token_first(part: Tensor) -> Tensor:
-    """(1, heads, tokens, dimension) -> (tokens, heads, dimension), at least in float32."""
-    rows = part[0].transpose(0, 1)
-    return rows.float() if rows.dtype in (torch.bfloat16, torch.float16) else rows
+def _at_least_float32(part: Tensor) -> Tensor:
+    return part.float() if part.dtype in (torch.bfloat16, torch.float16) else part
 
 
 def _groups(lengths: list[int], *parts: Tensor) -> Iterator[list[Tensor]]:
-    """Yield each group of equally long texts as (texts x heads, tokens, dimension) of every part."""
-    start = 0
-    for length, texts in groupby(lengths):
-        count = len(list(texts))
-        end = start + count * length
-        yield [
-            part[start:end]
-            .view(count, length, *part.shape[1:])
-            .transpose(1, 2)
-            .reshape(count * part.shape[1], length, part.shape[2])
-            for part in parts
-        ]
-        start = end
+    """Yield each group of equally long texts: every part as (texts, heads, tokens, dimension)."""
+    counts = [(length, len(list(texts))) for length, texts in groupby(lengths)]
+    sizes = [length * count for length, count in counts]
+    for (length, count), *rows in zip(counts, *(part.split(sizes) for part in parts), strict=True):
+        yield [part.unflatten(0, (count, length)).transpose(1, 2) for part in rows]
+
+
+def _by_kernel(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    lengths: list[int],
+    scale: float,
+    causal: bool,
+    window: int | None,
+) -> Tensor:
+    """Attend without dropout, for which torch has a kernel that keeps no scores, however long a text."""
+    out = []
+    for q, k, v in _groups(lengths, query, key, value):
+        hidden = _hidden(q.shape[2], causal, window, q.device)
+        seen = None if hidden is None else ~hidden
+        attended = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=seen, scale=scale)
+        out.append(attended.transpose(1, 2).flatten(0, 1))
+    return torch.cat(out)
 
 
 def _fill(out: Tensor, start: int, part: Tensor) -> int:
-    """Put a group of :func:`_groups` back into (tokens, heads, dimension) from *start*; return the end."""
+    """Put a group, its texts and heads as one, back into (tokens, heads, dimension) from *start*; return the end."""
     heads = out.shape[1]
     texts, length = part.shape[0] // heads, part.shape[1]
     end = start + texts * length
@@ -136,7 +149,7 @@ def _hidden(length: int, causal: bool, window: int | None, device: torch.device)
     return hidden | (behind.abs() >= window) if narrow else hidden
 
 
-class _TextByText(torch.autograd.Function):
+class _DroppedOut(torch.autograd.Function):
     """softmax(scale q k') v within each text, with dropout of the weights; derivatives by hand.
 
     Autograd would record a dozen small steps for each group of each layer.
@@ -147,37 +160,31 @@ class _TextByText(torch.autograd.Function):
         out = torch.empty(*query.shape[:2], value.shape[2], dtype=query.dtype, device=query.device)
         saved = []
         start = 0
-        for q, k, v in _groups(lengths, query, key, value):
+        for group in _groups(lengths, query, key, value):
+            q, k, v = (part.flatten(0, 1) for part in group)
             scores = torch.bmm(q, k.transpose(1, 2)).mul_(scale)
             hidden = _hidden(q.shape[1], causal, window, q.device)
             if hidden is not None:
                 scores.masked_fill_(hidden, -torch.inf)
             weights = torch.softmax(scores, -1)
-            kept = None
-            if dropout > 0:
-                kept = torch.empty_like(weights).bernoulli_(1 - dropout).div_(1 - dropout)
-            start = _fill(out, start, torch.bmm(weights if kept is None else weights * kept, v))
-            saved += [weights] if kept is None else [weights, kept]
+            kept = torch.empty_like(weights).bernoulli_(1 - dropout).div_(1 - dropout)
+            start = _fill(out, start, torch.bmm(weights * kept, v))
+            saved += [weights, kept]
         ctx.save_for_backward(query, key, value, *saved)
-        ctx.lengths, ctx.scale, ctx.dropped = lengths, scale, dropout > 0
+        ctx.lengths, ctx.scale = lengths, scale
         return out
 
     @staticmethod
     def backward(ctx, gradient):
         query, key, value, *saved = ctx.saved_tensors
         grads = [torch.empty_like(part) for part in (query, key, value)]
-        kept_of = saved[1::2] if ctx.dropped else [None] * len(saved)
-        weights_of = saved[0::2] if ctx.dropped else saved
         start = 0
         groups = _groups(ctx.lengths, query, key, value, gradient)
-        for (q, k, v, g), weights, kept in zip(groups, weights_of, kept_of, strict=True):
-            to_value = weights if kept is None else weights * kept
-            to_weights = torch.bmm(g, v.transpose(1, 2))
-            if kept is not None:
-                to_weights.mul_(kept)
-            to_weights.mul_(weights)
+        for group, weights, kept in zip(groups, saved[0::2], saved[1::2], strict=True):
+            q, k, v, g = (part.flatten(0, 1) for part in group)
+            to_weights = torch.bmm(g, v.transpose(1, 2)).mul_(kept).mul_(weights)
             to_scores = to_weights.sub_(weights * to_weights.sum(-1, keepdim=True)).mul_(ctx.scale)
             _fill(grads[0], start, torch.bmm(to_scores, k))
             _fill(grads[1], start, torch.bmm(to_scores.transpose(1, 2), q))
-            start = _fill(grads[2], start, torch.bmm(to_value.transpose(1, 2), g))
+            start = _fill(grads[2], start, torch.bmm((weights * kept).transpose(1, 2), g))
         return *grads, None, None, None, None, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +24,10 @@ from embedtune_nb.encoder.rows import RowSeam
 from embedtune_nb.errors import EmbedtuneError
 
 Role = Literal["query", "document"]
-_TEXTS_AT_ONCE = {"cpu": 64, "cuda": 256, "mps": 64}
+#: Texts of a batch at most, and characters on a CPU: about a pass of the encoder, see ``packing.py``.
+#: Progress is told, and a stop heard, between batches.
+_TEXTS_AT_ONCE = 256
+_CHARACTERS_AT_ONCE = 16_000
 
 
 class Encoder:
@@ -164,14 +167,12 @@ class Encoder:
         """
         bfloat16 = self.bf16 if bf16 is None else bf16
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        # longest first: characters foretell tokens well enough to group, and memory peaks at once
-        order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
-        size = _TEXTS_AT_ONCE.get(self.model.device.type, 64)
-        for start in range(0, len(order), size):
-            rows = order[start : start + size]
+        done = 0
+        for rows in self._batches(texts):
             vectors[rows] = self._embed_batch([texts[row] for row in rows], role, bfloat16)
+            done += len(rows)
             if progress is not None:
-                progress(start + len(rows), len(texts))
+                progress(done, len(texts))
         if not np.isfinite(vectors).all():
             raise EmbedtuneError(
                 "The model yields embeddings that are not finite numbers.",
@@ -199,6 +200,20 @@ class Encoder:
         """Write an ordinary sentence-transformers folder; nothing of this package is needed to load it."""
         with without_progress_bars():
             self.model.save_pretrained(str(folder), create_model_card=False)
+
+    def _batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        """Yield the numbers of texts that are embedded together, the longest first: memory peaks at once."""
+        longest = _CHARACTERS_AT_ONCE if self.model.device.type == "cpu" else math.inf
+        batch: list[int] = []
+        characters = 0
+        for row in sorted(range(len(texts)), key=lambda row: -len(texts[row])):
+            if batch and (len(batch) == _TEXTS_AT_ONCE or characters + len(texts[row]) > longest):
+                yield batch
+                batch, characters = [], 0
+            batch.append(row)
+            characters += len(texts[row])
+        if batch:
+            yield batch
 
     @torch.inference_mode()
     def _embed_batch(self, texts: list[str], role: Role | None, bfloat16: bool) -> np.ndarray:

@@ -20,14 +20,15 @@ from embedtune_nb.errors import EmbedtuneError, ModelUnavailableError
 LONG = "rain " * 30 + "card"
 
 
-def test_embeddings_keep_the_order_and_have_length_one(tiny_bert, topic_rows):
+def test_embeddings_keep_the_order_and_have_length_one(tiny_bert, topic_rows, monkeypatch):
     encoder = Encoder(load_folder(tiny_bert, device="cpu"))
     texts = [row["value"] for row in topic_rows]
     seen = []
+    monkeypatch.setattr("embedtune_nb.encoder.encoder._CHARACTERS_AT_ONCE", 1000)
     vectors = encoder.embed(texts, progress=lambda done, total: seen.append((done, total)))
     assert vectors.dtype == np.float32 and vectors.shape == (96, 32)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1.0, abs=1e-5)
-    assert seen == [(64, 96), (96, 96)]
+    assert seen == sorted(set(seen)) and len(seen) > 2 and seen[-1] == (96, 96)
     for row in (0, 17, 95):
         assert encoder.embed([texts[row]])[0] == pytest.approx(vectors[row], abs=1e-5)
     assert encoder.embed([]).shape == (0, 32)
