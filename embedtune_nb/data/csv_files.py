@@ -68,6 +68,9 @@ def read_csv(
             expected=f"{width} names",
             fix="name every column, also those that are not needed.",
         )
+    first = next(row for row in csv.reader(io.StringIO(text), delimiter=separator) if row)
+    if named and names is None:
+        _refuse_double_names(path, first)
     frame = pd.read_csv(
         io.StringIO(text),
         sep=separator,
@@ -82,7 +85,6 @@ def read_csv(
     if width == 1:
         _refuse_another_separator(path, text, separator)
     if header == INFER and names is None:
-        first = next(row for row in csv.reader(io.StringIO(text), delimiter=separator) if row)
         _refuse_an_example_as_header(path, first, frame)
     return frame.apply(_as_numbers)
 
@@ -135,6 +137,17 @@ def _refuse_an_example_as_header(path: Path, first: list[str], frame: pd.DataFra
             expected="a first line that names the columns, such as text,label",
             fix="pass names=['text', 'label', ...] or header=None (columns 0, 1, ...) if the file has no "
             "such line, or header=0 if these are the names.",
+        )
+
+
+def _refuse_double_names(path: Path, first: list[str]) -> None:
+    double = next((cell for place, cell in enumerate(first) if cell.strip() and cell in first[:place]), None)
+    if double is not None:
+        raise DataError(
+            f"In the first line of {path}, {double!r} stands more than once.",
+            expected="a name of its own for each column",
+            fix="pass header=0, names=[...] with other names; or names=[...] or header=None if that line is an "
+            "example.",
         )
 
 

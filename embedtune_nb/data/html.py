@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from embedtune_nb.data.describe import headline, lengths_source, shortened
-from embedtune_nb.data.kinds import LABELED
+from embedtune_nb.data.kinds import LABELED, NLI, SCORED, SCORED_PAIRS
 from embedtune_nb.data.lengths import LengthProfile
 from embedtune_nb.data.visible import visible
 
@@ -50,8 +53,10 @@ def to_html(data: Datasource) -> str:
     """Return *data* as an HTML card: counts, roles and why, what was dropped, lengths, classes, samples."""
     profile = data.profile()
     blocks = [_roles(data), _lengths(profile)]
-    if data.kind == LABELED:
+    if data.kind in (LABELED, NLI):
         blocks.append(_classes(data))
+    if data.kind in (SCORED, SCORED_PAIRS):
+        blocks.append(_scores(data))
     columns = "".join(f"<div>{block}</div>" for block in blocks)
     why = f'<span class="soft">{_safe(data.kind_reason)}</span>' if data.kind_reason else ""
     return (
@@ -94,28 +99,8 @@ def _events(data: Datasource) -> str:
 
 def _lengths(profile: LengthProfile) -> str:
     counts, edges = profile.histogram()
-    width, height, base = 420, 96, 78
-    step = width / len(counts)
-    tallest = max(int(counts.max()), 1)
-    bars = "".join(
-        f'<rect class="bar" x="{place * step + 0.5:.1f}" width="{step - 1:.1f}" '
-        f'y="{base - tall:.1f}" height="{tall:.1f}"><title>{int(count):,} texts of {edges[place]:.0f} to '
-        f"{edges[place + 1]:.0f} tokens</title></rect>"
-        for place, count in enumerate(counts)
-        for tall in [max(count / tallest * (base - 16), 1.0 if count else 0.0)]
-    )
-    marks = ""
-    for name in ("p50", "p99"):
-        x = min(profile.percentiles[name] / edges[-1], 1) * width
-        side = f'x="{x - 4:.1f}" text-anchor="end"' if x > width - 50 else f'x="{x + 4:.1f}"'
-        marks += (
-            f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="2" y2="{base}"/>'
-            f'<text class="axis" {side} y="10">{name}</text>'
-        )
-    axis = (
-        f'<text class="axis" x="0" y="{height - 6}">0</text>'
-        f'<text class="axis" x="{width}" y="{height - 6}" text-anchor="end">{edges[-1]:,.0f} tokens</text>'
-    )
+    marks = {name: profile.percentiles[name] for name in ("p50", "p99")}
+    picture = _histogram(counts, edges, "Histogram of text lengths in tokens", "tokens", marks)
     figures = "".join(f'<th class="figure">{name}</th>' for name in profile.percentiles)
     roles = {"all": profile.percentiles} if len(profile.by_role) == 1 else profile.by_role
     rows = "".join(
@@ -125,12 +110,45 @@ def _lengths(profile: LengthProfile) -> str:
         for role, found in roles.items()
     )
     return (
-        f"<h4>Tokens a text</h4>"
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="Histogram of text lengths in tokens">'
-        f"{bars}{marks}{axis}</svg>"
+        f"<h4>Tokens a text</h4>{picture}"
         f"<table><thead><tr><th></th>{figures}</tr></thead><tbody>{rows}</tbody></table>"
         f'<span class="soft">{_safe(lengths_source(profile))}</span>'
     )
+
+
+def _scores(data: Datasource) -> str:
+    counts, edges = np.histogram(data.frames["examples"]["score"], bins=24)
+    return "<h4>Scores</h4>" + _histogram(counts, edges, "Histogram of scores", "", {})
+
+
+def _histogram(
+    counts: np.ndarray, edges: np.ndarray, label: str, unit: str, marks: Mapping[str, float]
+) -> str:
+    width, height, base = 420, 96, 78
+    step = width / len(counts)
+    tallest = max(int(counts.max()), 1)
+    names = [f"{edge:,.0f}" if unit else f"{edge:.3g}" for edge in edges]
+    bars = "".join(
+        f'<rect class="bar" x="{place * step + 0.5:.1f}" width="{step - 1:.1f}" '
+        f'y="{base - tall:.1f}" height="{tall:.1f}"><title>{int(count):,} from {names[place]} to '
+        f"{names[place + 1]} {unit}</title></rect>"
+        for place, count in enumerate(counts)
+        for tall in [max(count / tallest * (base - 16), 1.0 if count else 0.0)]
+    )
+    lines = ""
+    for name, value in marks.items():
+        x = min(value / edges[-1], 1) * width
+        side = f'x="{x - 4:.1f}" text-anchor="end"' if x > width - 50 else f'x="{x + 4:.1f}"'
+        lines += (
+            f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="2" y2="{base}"/>'
+            f'<text class="axis" {side} y="10">{name}</text>'
+        )
+    axis = (
+        f'<text class="axis" x="0" y="{height - 6}">{names[0]}</text>'
+        f'<text class="axis" x="{width}" y="{height - 6}" text-anchor="end">{names[-1]} {unit}</text>'
+    )
+    picture = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}">'
+    return f"{picture}{bars}{lines}{axis}</svg>"
 
 
 def _classes(data: Datasource) -> str:

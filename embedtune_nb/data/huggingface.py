@@ -35,6 +35,12 @@ def read_huggingface(
     title = ""
     if isinstance(source, (str, os.PathLike)):
         folder = Path(source).expanduser()
+        if folder.is_file():
+            raise DataError(
+                f"{folder} is a file.",
+                expected="a folder written by save_to_disk, or a name on the hub",
+                fix="read it with from_csv, from_jsonl or from_parquet.",
+            )
         if folder.is_dir():
             title, source = folder.name, _from_folder(folder)
         else:

@@ -62,7 +62,8 @@ def read_beir(
         raise DataError(
             f"{folder} has no split {split!r}." if split else f"{folder} has several splits.",
             expected="one of " + listing(list(found)),
-            fix=(did_you_mean(split, found) if split else "") + f"Name one: split={next(iter(found))!r}.",
+            fix=(did_you_mean(split, found) if split else "")
+            + f"Name one: split={'train' if 'train' in found else next(iter(found))!r}.",
         )
     return read_jsonl(queries), read_jsonl(corpus), read_qrels(found[split])
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.errors import DataError
 from embedtune_nb.memory.create import create_memoryset
 from embedtune_nb.memory.reading import check_model
+from embedtune_nb.memory.record import MemorysetRecord
 from embedtune_nb.models.embedding_model import EmbeddingModel
 from embedtune_nb.store.names import check_name
 
@@ -23,8 +24,11 @@ class Constructors:
     the same name of :class:`~embedtune_nb.data.datasource.Datasource`.
     """
 
-    kind: str
-    _target: str
+    kind: ClassVar[str]
+    _target: ClassVar[str]
+
+    def __init__(self, record: MemorysetRecord) -> None:
+        self._record = record
 
     @classmethod
     def from_list(cls: type[C], name: str, rows: Iterable[Mapping[str, Any]], **options: Any) -> C:

@@ -58,11 +58,10 @@ class Memoryset(Constructors):
         What stands in the store.
     """
 
-    kind: ClassVar[str]
     _title: ClassVar[str]
 
     def __init__(self, record: MemorysetRecord) -> None:
-        self._record = record
+        super().__init__(record)
         self._model: EmbeddingModel | None = None
 
     # In the store ----------------------------------------------------------------------------------------

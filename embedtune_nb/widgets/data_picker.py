@@ -21,7 +21,7 @@ from embedtune_nb.widgets.studio_view import Form, column, labelled, show_html, 
 _NOTHING = DataChoice("frame", "")
 _FILE = DataChoice("file", "")
 _AUTO = "auto"
-_OPEN = -1
+_OPEN, _SEVERAL = -1, -2
 
 
 class DataPicker(ipywidgets.VBox):
@@ -289,7 +289,7 @@ class _RoleField:
         form.hear(
             self._control,
             "value",
-            lambda place: form.name_role(role, None if place == _OPEN else self._columns[place]),
+            lambda place: form.name_role(role, self._columns[place] if place >= 0 else None),
         )
 
     def show(self, columns: list[Hashable], reading: RoleReading) -> None:
@@ -298,11 +298,17 @@ class _RoleField:
         chosen = reading.choices.get(self._role)
         optional = self._role in OPTIONAL_ROLES[reading.kind]
         options = [(str(column) or "(no name)", place) for place, column in enumerate(columns)]
+        several = chosen is not None and len(chosen.columns) > 1
+        if several:
+            options.insert(0, (", ".join(map(str, chosen.columns)), _SEVERAL))
         # a column that is found by its name cannot be un-found, so "none" is offered only otherwise
-        if chosen is None or (optional and chosen.reason == "you named it"):
+        may_be_open = optional or self._role == "negatives"
+        if chosen is None or (may_be_open and not several and chosen.reason == "you named it"):
             options.insert(0, ("none" if optional else "choose ...", _OPEN))
         self._control.options = options
-        self._control.value = _OPEN if chosen is None else columns.index(chosen.column)
+        self._control.value = (
+            _OPEN if chosen is None else _SEVERAL if several else columns.index(chosen.columns[0])
+        )
         self._why.value = small(chosen.reason if chosen else _why_open(self._role, optional))
 
 

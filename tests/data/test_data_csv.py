@@ -111,6 +111,14 @@ def test_options_that_do_not_fit_are_refused(write, options, message):
         Datasource.from_csv(write(WITHOUT_HEADER), **options)
 
 
+def test_columns_that_share_a_name_are_refused_and_can_be_renamed(write):
+    path = write("text,text,label\none,uno,x\ntwo,dos,y\n")
+    with pytest.raises(DataError, match="'text' stands more than once"):
+        read_csv(path)
+    assert read_csv(path, header=0, names=["a", "b", "c"])["b"].tolist() == ["uno", "dos"]
+    assert read_csv(write(",text\n0,one\n1,two\n"))["text"].tolist() == ["one", "two"]
+
+
 def test_a_ragged_line_of_a_file_without_header_is_named(write):
     with pytest.raises(DataError, match="line 2 has 3 fields, the first line has 2"):
         Datasource.from_csv(write("a text,x\nanother, text,y\n"), header=None)

@@ -106,6 +106,9 @@ def test_streams_loaders_and_other_folders_are_refused(dataset, tmp_path):
         Datasource.from_hf(dataset.to_iterable_dataset())
     with pytest.raises(DataError, match="cannot be read as a data set"):
         Datasource.from_hf(tmp_path)
+    (tmp_path / "mail.csv").write_text("text,label\n")
+    with pytest.raises(DataError, match=r"mail\.csv is a file"):
+        Datasource.from_hf(tmp_path / "mail.csv")
     with pytest.raises(DataError, match="given a int"):
         Datasource.from_hf(5)
 

@@ -215,7 +215,7 @@ def test_scores_that_run_backwards() -> None:
 
 
 def test_empty_and_huge_texts() -> None:
-    texts = [*_texts(60, seed=24), "?! --", " ".join(_texts(400, seed=25))]
+    texts = [*_texts(59, seed=24), "\U0001f600 \U0001f600", "?! --", " ".join(_texts(400, seed=25))]
     report = _labeled(texts).lint()
     assert report["empty_texts"].rows.tolist() == [60]
     assert report["huge_texts"].rows.tolist() == [61]

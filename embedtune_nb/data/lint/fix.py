@@ -17,7 +17,7 @@ from embedtune_nb.data.lint.labels import conflicting_rows, contradicted, label_
 from embedtune_nb.data.lint.leaks import leaking_rows
 from embedtune_nb.data.lint.linter import comparable, row_vectors
 from embedtune_nb.data.lint.noise import suspects
-from embedtune_nb.data.lint.sizes import huge, rows_holding
+from embedtune_nb.data.lint.sizes import empty, huge, rows_holding
 from embedtune_nb.data.lint.table import Table
 from embedtune_nb.errors import DataError, did_you_mean
 
@@ -211,12 +211,8 @@ def _backward(data: Datasource, table: Table, name: str, options: dict[str, Any]
 
 
 def _texts(data: Datasource, table: Table, name: str, options: dict[str, Any]) -> Datasource:
-    marked = (
-        huge(table)
-        if name == "huge_texts"
-        else np.array([not any(sign.isalnum() for sign in text) for text in table.texts], bool)
-    )
-    why = "huge text" if name == "huge_texts" else "no letter and no digit"
+    marked = huge(table) if name == "huge_texts" else empty(table)
+    why = "huge text" if name == "huge_texts" else "punctuation and nothing else"
     for frame, rows in rows_holding(table, marked).items():
         data = without(data, rows, why, frame=frame)
     return data

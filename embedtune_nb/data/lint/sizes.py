@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,14 +37,13 @@ class Reader:
 
 
 def empty_texts(table: Table) -> list[Finding]:
-    """Find texts without a single letter or digit."""
-    says_nothing = np.array([not any(sign.isalnum() for sign in text) for text in table.texts], bool)
+    """Find texts that are punctuation and nothing else."""
     return _findings(
         table,
-        says_nothing,
+        empty(table),
         "empty_texts",
         "warning",
-        "hold no letter and no digit",
+        "hold punctuation and nothing else",
         "They all look alike to a model, whatever belongs to them.",
     )
 
@@ -58,6 +58,15 @@ def huge_texts(table: Table) -> list[Finding]:
         f"have more than {_HUGE:,} characters, and ten times those of the median text",
         "Models read only their beginning, and one such text makes its whole batch slow.",
     )
+
+
+def empty(table: Table) -> np.ndarray:
+    """Return for each text whether it has no letter, digit or picture sign."""
+    return np.array([not any(_tells(sign) for sign in text) for text in table.texts], bool)
+
+
+def _tells(sign: str) -> bool:
+    return sign.isalnum() or unicodedata.category(sign) == "So"
 
 
 def huge(table: Table) -> np.ndarray:
