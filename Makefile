@@ -25,7 +25,7 @@ $(BIN)/python:
 	@touch $@
 
 .stamp-test: .stamp-demo
-	$(PIP) --editable ".[demo,fast,test]"
+	$(PIP) --editable ".[demo,fast,lora,test]"
 	@touch $@
 
 demo: .stamp-demo

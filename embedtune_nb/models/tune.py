@@ -98,8 +98,10 @@ def _existing(record: ModelRecord, job: Job | None, plan: Plan, if_exists: str) 
             "For a new training choose another name, or drop that model first"
         )
     warnings.warn(f"{told}.", stacklevel=4)
-    made_by_job = job if job is not None and job.id == record.job_id else None
-    return made_by_job or record.restore_job()
+    if job is None or job.id != record.job_id:
+        return record.restore_job()
+    # killed after publishing, it has yet to say that it is done
+    return job.resume() if job.status in _CARRIED_ON else job
 
 
 def _running(job: Job, plan: Plan, if_exists: str) -> Job:

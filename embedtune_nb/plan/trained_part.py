@@ -92,6 +92,11 @@ def _choose_adapter(choices: Choices, base: BaseSpec, kind: str) -> None:
             "bf16 has no effect with an adapter: there is no encoder to speed up.",
             fix="leave bf16 out.",
         )
+    if given.get("micro_batch_size", "auto") != "auto":
+        raise PlanError(
+            "micro_batch_size has no effect with an adapter: a batch of kept vectors always fits.",
+            fix="leave micro_batch_size out.",
+        )
     choices.take("adapter")
     form = choices["adapter"]
     if form == "linear":

@@ -15,6 +15,8 @@ from embedtune_nb.store.publish import check, publish, remove
 
 LOSS_WEIGHTS = "loss.pt"
 RUN_STATE = "run.json"
+#: The best weights so far, in the folder of the run and in each checkpoint.
+BEST_WEIGHTS = "best.pt"
 
 
 def loss_weights(loss: nn.Module) -> dict[str, torch.Tensor]:
@@ -87,9 +89,11 @@ def _step_of(folder: Path) -> int:
     return int(folder.name.partition("-")[2])
 
 
-def drop_checkpoints(root: Path) -> None:
-    """Delete all checkpoints below *root*."""
-    shutil.rmtree(root / "checkpoints", ignore_errors=True)
+def drop_progress(root: Path, *, checkpoints: bool) -> None:
+    """Delete the best weights of the run in *root*, and its *checkpoints* too."""
+    if checkpoints:
+        shutil.rmtree(root / "checkpoints", ignore_errors=True)
+    (root / BEST_WEIGHTS).unlink(missing_ok=True)
 
 
 def read_run_state(folder: Path) -> dict[str, Any]:

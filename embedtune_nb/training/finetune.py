@@ -37,10 +37,10 @@ from embedtune_nb.store.home import models_folder
 from embedtune_nb.store.job_folder import JobFolder
 from embedtune_nb.store.publish import publish
 from embedtune_nb.training.build import build_trainer
-from embedtune_nb.training.checkpoint import latest_checkpoint
+from embedtune_nb.training.checkpoint import drop_progress, latest_checkpoint
 from embedtune_nb.training.head_scores import head_scores
 from embedtune_nb.training.kept import load_evaluation, save_evaluation
-from embedtune_nb.training.publish_model import write_model
+from embedtune_nb.training.publish_model import published_by, write_model
 from embedtune_nb.training.reload_check import reload_check
 from embedtune_nb.training.trained_part import part_to_train
 
@@ -81,6 +81,10 @@ class _Run:
 
     def carry_out(self) -> None:
         """Load, train, evaluate the base beside it, evaluate, judge, publish."""
+        record = published_by(self._target, self.folder.id)
+        if record is not None:
+            self._tell_published(record)
+            return
         self.emit(Phase("loading"))
         use_threads(choose_threads())
         self.split = Split.read(self.folder.data)
@@ -249,8 +253,19 @@ class _Run:
                 check=self._reload_check(target, vectors),
             )
 
-        path = publish(models_folder() / self.plan.name, build)
+        path = publish(self._target, build)
         self.emit(Published(self.plan.name, str(path)))
+
+    @property
+    def _target(self) -> Path:
+        return models_folder() / self.plan.name
+
+    def _tell_published(self, record: dict[str, Any]) -> None:
+        """Say what an earlier attempt, killed between publishing and its last word, had no time to say."""
+        self.emit(Notice("The model was published by an earlier attempt; nothing was left to be done."))
+        self.emit(VerdictReached(record["verdict"]))
+        self.emit(Published(self.plan.name, str(self._target)))
+        drop_progress(self.folder.path, checkpoints=self.settings.get("checkpoint_save_total_limit") is None)
 
     def _reload_check(self, saved: Path, vectors: VectorCache) -> dict[str, Any]:
         self.emit(Phase("checking"))

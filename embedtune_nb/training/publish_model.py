@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from embedtune_nb import __version__
+from embedtune_nb.errors import AlreadyExistsError
 from embedtune_nb.evaluation.metrics import directed_name
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.truncated import retention_table
 from embedtune_nb.evaluation.verdict import Verdict
 from embedtune_nb.plan.plan import Plan
+from embedtune_nb.store.publish import check as check_files
 
+_RECORD = "embedtune.json"
 _VERSIONS_OF = ("sentence-transformers", "transformers", "torch", "numpy")
 
 
@@ -53,8 +56,33 @@ def write_model(
         "reload_check": check,
         "versions": {"embedtune-nb": __version__} | {name: version(name) for name in _VERSIONS_OF},
     }
-    (target / "embedtune.json").write_text(json.dumps(record, indent=1, ensure_ascii=False))
+    (target / _RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False))
     (target / "README.md").write_text(_card(plan, verdict, before, after, check))
+
+
+def published_by(folder: Path, job_id: str) -> dict[str, Any] | None:
+    """Return the record of the model in *folder* if the job *job_id* made it; ``None`` if nothing is there.
+
+    Raises
+    ------
+    AlreadyExistsError
+        If something else is there.
+    IntegrityError
+        If the job's model was damaged since.
+    """
+    if not folder.exists():
+        return None
+    try:
+        record = json.loads((folder / _RECORD).read_text())
+    except (OSError, ValueError):
+        record = {}
+    if record.get("job") != job_id:
+        raise AlreadyExistsError(
+            f"{folder} exists, and job {job_id} did not make it.",
+            fix="start a new job under another name, or drop the old one first.",
+        )
+    check_files(folder, hashes=True)
+    return record
 
 
 def _card(plan: Plan, verdict: Verdict, before: Evaluation, after: Evaluation, check: dict[str, Any]) -> str:
@@ -94,10 +122,21 @@ from sentence_transformers import SentenceTransformer
 
 model = SentenceTransformer("path/to/this/folder")
 ```
-
+{_sides(plan)}
 | setting | value | source |
 | --- | --- | --- |
 {settings}
+"""
+
+
+def _sides(plan: Plan) -> str:
+    """Return how to embed with a model whose queries alone are adapted; nothing for others."""
+    side = plan.settings.get("adapter_side")
+    if side is None or side.value != "query":
+        return ""
+    return """
+Queries alone are adapted: `model.encode_document` gives the vectors of the base model, so an index of
+documents stays valid. Embed queries with `model.encode_query`; `model.encode` reads a text as a query.
 """
 
 

@@ -23,8 +23,9 @@ from embedtune_nb.errors import JobFailedError
 from embedtune_nb.store.events import Best, Event, Measured, Notice
 from embedtune_nb.training.callbacks import EmitMetrics, EvaluateAndSelect, MeasureSteps, StopOnRequest
 from embedtune_nb.training.checkpoint import (
+    BEST_WEIGHTS,
     LOSS_WEIGHTS,
-    drop_checkpoints,
+    drop_progress,
     load_loss_weights,
     loss_weights,
     read_run_state,
@@ -37,7 +38,6 @@ from embedtune_nb.training.objective import Objective
 from embedtune_nb.training.trained_weights import has_frozen, load_trained, save_trained, trained_state
 
 Outcome = Literal["finished", "early stopped", "stopped"]
-_BEST_WEIGHTS = "best.pt"
 #: A killed run loses at most these seconds of work; writing a checkpoint takes about one.
 _SECONDS_BETWEEN_CHECKPOINTS = 300.0
 
@@ -172,9 +172,7 @@ class FinetuneTrainer(SentenceTransformerTrainer):
 
     def drop_progress(self) -> None:
         """Delete best weights, and checkpoints unless a number of them was asked for."""
-        if self.checkpoint_limit is None:
-            drop_checkpoints(self.folder)
-        (self.folder / _BEST_WEIGHTS).unlink(missing_ok=True)
+        drop_progress(self.folder, checkpoints=self.checkpoint_limit is None)
 
     @torch.no_grad()
     def eval_loss(self, data: Datasource) -> float:
@@ -206,13 +204,13 @@ class FinetuneTrainer(SentenceTransformerTrainer):
 
     def keep_best(self) -> None:
         """Keep a copy of the present weights on disk as the best so far."""
-        path = self.folder / _BEST_WEIGHTS
+        path = self.folder / BEST_WEIGHTS
         draft = path.with_suffix(".tmp")
         torch.save({"model": trained_state(self.model), "loss": loss_weights(self.objective.loss)}, draft)
         draft.replace(path)
 
     def _restore_best(self) -> None:
-        path = self.folder / _BEST_WEIGHTS
+        path = self.folder / BEST_WEIGHTS
         weights = torch.load(path, map_location=self.model.device, weights_only=True)
         self.model.load_state_dict(weights["model"], strict=False)  # frozen weights are not kept
         load_loss_weights(self.objective.loss, weights["loss"])
@@ -233,7 +231,7 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         self.selection.evaluated = run_state.get("evaluated", self.state.global_step)
         if run_state["best"] is not None:
             self.selection.best, self.selection.misses = Best(*run_state["best"]), run_state["misses"]
-            _link(folder / _BEST_WEIGHTS, self.folder / _BEST_WEIGHTS)
+            _link(folder / BEST_WEIGHTS, self.folder / BEST_WEIGHTS)
 
     def _catch_up(self, folder: Path) -> bool:
         """Make up for the evaluation during which the run was stopped; return whether there was one."""
@@ -292,9 +290,9 @@ class FinetuneTrainer(SentenceTransformerTrainer):
             self._save_optimizer_and_scheduler(str(folder))
             self._save_rng_state(str(folder))
         self.state.save_to_json(str(folder / TRAINER_STATE_NAME))
-        best = self.folder / _BEST_WEIGHTS
+        best = self.folder / BEST_WEIGHTS
         if best.exists():
-            _link(best, folder / _BEST_WEIGHTS)
+            _link(best, folder / BEST_WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         if has_frozen(self.model):

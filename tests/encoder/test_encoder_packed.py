@@ -13,6 +13,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 
+from embedtune_nb.encoder.apartness import BlockMask
 from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.encoder.packed import PackedRows
 from embedtune_nb.encoder.proof import prove_packing
@@ -168,16 +169,17 @@ def test_the_comparison_notices(name, spoil, build, texts):
     assert np.abs(encoder.embed(texts) - exact).max() > 1e-2
 
 
-@pytest.mark.parametrize("name", ["modernbert", "gemma3", "qwen3 sliding"])
-def test_a_lost_local_window_is_noticed(name, build, texts, monkeypatch):
-    model = build(name, "sdpa")
-    wide = build(name, "sdpa")
-    wide[0].model.config.sliding_window = 64
-    for part in wide[0].model.modules():
-        if getattr(part, "sliding_window", None):
-            part.sliding_window = 65
-    expected = Encoder(model, 64, rows="whole").embed(texts)
-    assert np.abs(Encoder(wide, 64, rows="whole").embed(texts) - expected).max() > 1e-2
+@pytest.mark.parametrize(
+    ("name", "causal"), [("modernbert", False), ("gemma3", False), ("qwen3 sliding", True)]
+)
+def test_a_lost_local_window_fails_the_proof(name, causal, build, monkeypatch):
+    module = build(name, "sdpa")[0]
+    # one mask for all layers keeps texts apart, but lets every layer see a whole text
+    masks = [BlockMask(module.config, causal=causal)]
+    monkeypatch.setattr("embedtune_nb.encoder.proof.candidates", lambda config: masks)
+    proof = prove_packing(module)
+    assert proof.value is None
+    assert "off by" in proof.reason
 
 
 def test_a_model_that_does_not_suit_packing_keeps_chunks_and_says_why(tiny_bert, texts, tmp_path):

@@ -12,9 +12,8 @@ WORDS = {
 }
 
 
-@pytest.fixture
-def labelled() -> pd.DataFrame:
-    """96 short distinct texts of three classes."""
+def labelled_texts() -> pd.DataFrame:
+    """Return 96 short distinct texts of three classes."""
     rows = [
         {"text": f"the {first} beside a {second} in {place}", "label": label}
         for label, words in WORDS.items()
@@ -22,6 +21,12 @@ def labelled() -> pd.DataFrame:
         for place in ("spring", "summer", "autumn", "winter")
     ]
     return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def labelled() -> pd.DataFrame:
+    """96 short distinct texts of three classes."""
+    return labelled_texts()
 
 
 #: One step takes milliseconds; enough of them for a test to interfere in the middle.

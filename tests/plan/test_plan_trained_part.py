@@ -52,6 +52,7 @@ def test_a_frozen_base_costs_less(plan_for, labeled):
         ({"adapter": "two_layer", "adapter_start": "closed_form"}, "only a linear map"),
         ({"adapter": "linear", "max_seq_length": 8}, "reads each text once"),
         ({"adapter": "linear", "bf16": True}, "no encoder to speed up"),
+        ({"adapter": "linear", "micro_batch_size": 8}, "always fits"),
         ({"adapter": "linear", "lora_alpha": 4}, "no effect without lora_rank"),
         ({"adapter_side": "both"}, "no effect without adapter"),
         ({"lora_alpha": 4}, "no effect without lora_rank"),
