@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from embedtune_nb.data.build import Built
+from embedtune_nb.data.build import IRRELEVANT, Built
 from embedtune_nb.data.clean import Dropped, clean_groups, clean_texts, keep_and_count
 from embedtune_nb.data.readers import frame_of
 from embedtune_nb.data.retrieval_files import read_qrels, read_texts
@@ -55,6 +55,9 @@ def build_retrieval(queries: Any, corpus: Any, qrels: Any, *, group_column: Hash
         set(corpus_frame["id"])
     )
     _count(dropped, int((~known).sum()), "judgements of a query or document that is not there")
+    if not known.all():
+        query_id, corpus_id = judged.loc[~known, ["query_id", "corpus_id"]].iloc[0]
+        notes.append(f"The first such judgement is of query {query_id!r} and document {corpus_id!r}.")
     judged = judged[known]
     copies = judged.duplicated(["query_id", "corpus_id"])
     _count(dropped, int(copies.sum()), "judgements given twice (the first was kept)")
@@ -151,6 +154,7 @@ def _judgements(qrels: Any, dropped: list[Dropped]) -> pd.DataFrame:
     grade_column = next((name for name in _QREL_GRADE if name in qrels.columns), None)
     grades = qrels[grade_column] if grade_column else pd.Series(1.0, index=qrels.index)
     relevance = clean_relevance(grades, grade_column or "relevance")
+    relevance.missing[IRRELEVANT] = relevance.values <= 0
     keep, gone = keep_and_count([relevance])
     for drop in gone:
         _count(dropped, drop.count, f"judgements: {drop.reason}")

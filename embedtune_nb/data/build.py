@@ -17,6 +17,7 @@ from embedtune_nb.data.scores import clean_relevance, clean_scores, to_unit_rang
 from embedtune_nb.errors import DataError
 
 ScoreRange = tuple[float, float]
+IRRELEVANT = "relevance of 0 or less"
 
 
 @dataclass
@@ -73,8 +74,9 @@ def build_frames(
     built = Built({}, dropped, notes)
     table = _LAYOUTS[kind](table, built)
     if kind == SCORED_PAIRS:
-        column = choices["score"].column
-        scores, built.score_range, note = to_unit_range(table["score"].to_numpy(), column, score_range)
+        scores, built.score_range, note = to_unit_range(
+            table["score"].to_numpy(), choices["score"].column, score_range, table["id"].to_numpy()
+        )
         table = table.assign(score=scores)
         notes.append(note)
     if not built.frames:
@@ -152,9 +154,15 @@ def _retrieval(table: pd.DataFrame, built: Built) -> pd.DataFrame:
     table = _without_equals(table, "query", "document", built)
     if "relevance" not in table:
         table["relevance"] = 1.0
+    searched = table["document"]
+    irrelevant = table["relevance"] <= 0
+    if irrelevant.any():
+        built.notes.append("Documents that answer nothing stay among those that are searched.")
+    table = _without(table, irrelevant, IRRELEVANT, built)
     table = _without_copies(table, ["query", "document"], "copy of an earlier pair", built)
     query_codes, queries = pd.factorize(table["query"])
-    document_codes, documents = pd.factorize(table["document"])
+    documents = pd.Index(pd.unique(searched))
+    document_codes = documents.get_indexer(table["document"])
     query_frame = pd.DataFrame({"id": [f"q{n}" for n in range(len(queries))], "text": list(queries)})
     if "group" in table:
         query_frame["group"] = table.groupby(query_codes)["group"].first().tolist()
@@ -171,7 +179,7 @@ def _retrieval(table: pd.DataFrame, built: Built) -> pd.DataFrame:
             }
         ),
     }
-    return query_frame
+    return table
 
 
 _LAYOUTS = {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
 from embedtune_nb.data import readers
 from embedtune_nb.data.beir import build_retrieval
-from embedtune_nb.data.build import build_frames
+from embedtune_nb.data.build import Built, build_frames
 from embedtune_nb.data.csv_files import INFER, read_csv
 from embedtune_nb.data.huggingface import read_huggingface
 from embedtune_nb.data.kinds import RETRIEVAL
@@ -97,16 +97,7 @@ class Constructors:
             raise DataError("The data has no columns.", fix="check what was loaded.")
         kind, kind_reason, choices = choose_roles(frame, kind=kind, roles=roles, group_column=group_column)
         built = build_frames(frame, kind, choices, score_range=score_range)
-        return cls(
-            kind,
-            built.frames,
-            name=str(name or "data"),
-            kind_reason=kind_reason,
-            roles=choices,
-            dropped=built.dropped,
-            notes=built.notes,
-            score_range=built.score_range,
-        )
+        return cls._made(kind, built, name=name, kind_reason=kind_reason, roles=choices)
 
     @classmethod
     def from_list(cls, rows: Iterable[Mapping[str, Any]], **options: Any) -> Datasource:
@@ -129,16 +120,19 @@ class Constructors:
     @classmethod
     def from_dict(cls, columns: Mapping[str, Iterable[Any]], **options: Any) -> Datasource:
         """Make a Datasource from columns, ``{name: values}``. Options as in :meth:`from_pandas`."""
-        wrong = columns
-        if isinstance(columns, Mapping):
-            wrong = next((value for value in columns.values() if not isinstance(value, Iterable)), columns)
-        if wrong is not columns or not isinstance(columns, Mapping):
+        if not isinstance(columns, Mapping):
             raise DataError(
-                f"from_dict was given a {type(columns).__name__}"
-                + (f" with a {type(wrong).__name__} for a column." if wrong is not columns else "."),
+                f"from_dict was given a {type(columns).__name__}.",
                 expected='columns by name, such as {"text": [...], "label": [...]}',
                 fix="use Datasource.from_list for dicts, one a row." if isinstance(columns, list) else "",
             )
+        for name, values in columns.items():
+            if not isinstance(values, Iterable):
+                raise DataError(
+                    f"Column {name!r} is a {type(values).__name__}.",
+                    expected='a list of values for each column, such as {"text": [...], "label": [...]}',
+                    fix="use Datasource.from_list([...]) for a dict that is one row.",
+                )
         listed = {
             name: [values] if isinstance(values, str) else list(values) for name, values in columns.items()
         }
@@ -319,12 +313,23 @@ class Constructors:
             What to call it on screen.
         """
         built = build_retrieval(queries, corpus, qrels, group_column=group_column)
-        return cls(
+        return cls._made(
             RETRIEVAL,
-            built.frames,
-            name=str(name or "data"),
+            built,
+            name=name,
             kind_reason="it was given as queries, documents and judgements",
             roles={} if group_column is None else {"group": RoleChoice(group_column, "you named it")},
+        )
+
+    @classmethod
+    def _made(cls, kind: str, built: Built, *, name: str | None, **facts: Any) -> Datasource:
+        datasource = cast("type[Datasource]", cls)  # which alone is made of these methods
+        return datasource(
+            kind,
+            built.frames,
+            name=str(name or "data"),
             dropped=built.dropped,
             notes=built.notes,
+            score_range=built.score_range,
+            **facts,
         )

@@ -146,8 +146,8 @@ def _refuse_double_names(path: Path, first: list[str]) -> None:
         raise DataError(
             f"In the first line of {path}, {double!r} stands more than once.",
             expected="a name of its own for each column",
-            fix="pass header=0, names=[...] with other names; or names=[...] or header=None if that line is an "
-            "example.",
+            fix="pass header=0, names=[...] with other names; or names=[...] or header=None if that line "
+            "is an example.",
         )
 
 

@@ -122,7 +122,7 @@ def _one_split(source: Any, split: str | None) -> tuple[Any, str, list[str]]:
     if split is None and len(source) == 1:
         (name,) = source
         return source[name], "", [f"The data set has one split, {name!r}."]
-    if split not in source:
+    if split is None or split not in source:
         raise DataError(
             f"The data set has no split {split!r}." if split else "The data set has several splits.",
             expected=f"one of {sizes}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Sequence
 
 import numpy as np
@@ -10,6 +11,9 @@ import pandas as pd
 from embedtune_nb.data.clean import Cleaned, Dropped, clean_texts
 from embedtune_nb.errors import DataError
 
+# What becomes of a list in a CSV file.
+_WRITTEN_LIST = re.compile(r"""\s*\[\s*["'].*["']\s*\]\s*""", re.DOTALL)
+
 
 def clean_negatives(frame: pd.DataFrame, columns: Sequence[Hashable]) -> Cleaned:
     """Read columns as lists of negative texts, one list a row; rows without any are marked.
@@ -17,11 +21,12 @@ def clean_negatives(frame: pd.DataFrame, columns: Sequence[Hashable]) -> Cleaned
     Raises
     ------
     DataError
-        If an entry is neither a text nor a list of texts.
+        If an entry is neither a text nor a list of texts, or if lists were written out as texts.
     """
     lists: list[list[str]] = [[] for _ in range(len(frame))]
     notes: list[str] = []
     for column in columns:
+        _refuse_written_lists(frame[column], column)
         flat = frame[column].map(_listed, na_action=None).explode()
         rows = flat.index.to_numpy()
         cleaned = clean_texts(flat.reset_index(drop=True), column, rows)
@@ -56,6 +61,16 @@ def drop_false_negatives(table: pd.DataFrame, dropped: list[Dropped]) -> pd.Data
     if without.any():
         dropped.append(Dropped(int(without.sum()), "rows left without a negative"))
     return table[~without]
+
+
+def _refuse_written_lists(series: pd.Series, column: Hashable) -> None:
+    entries = series.dropna().tolist()
+    if entries and all(isinstance(text, str) and _WRITTEN_LIST.fullmatch(text) for text in entries):
+        raise DataError(
+            f"Column {column!r} holds lists that were written out as texts, such as {entries[0][:60]!r}.",
+            expected="a text, or a list of texts, in each row",
+            fix=f"turn them into lists: df[{column!r}] = df[{column!r}].map(ast.literal_eval).",
+        )
 
 
 def _listed(value: object) -> list[object]:

@@ -31,8 +31,9 @@ def read_jsonl(path: str | Path, *, encoding: str = "utf-8") -> pd.DataFrame:
             row = json.loads(line)
         except (ValueError, RecursionError) as cause:
             whole = " The file looks like one JSON array." if not rows and line.lstrip()[0] == "[" else ""
+            what = f"{cause.msg} (column {cause.colno})" if isinstance(cause, json.JSONDecodeError) else cause
             raise DataError(
-                f"{path}, line {number} is no JSON: {cause}.{whole}",
+                f"{path}, line {number} is no JSON: {what}.{whole}",
                 expected="one JSON object on each line",
                 fix="load an array with json.load and pass it to Datasource.from_list."
                 if whole
@@ -64,7 +65,7 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
         return pd.read_parquet(path)
     except (OSError, ValueError) as cause:
         raise DataError(
-            f"{path} cannot be read as Parquet: {cause}.",
+            f"{path} cannot be read as Parquet: {str(cause).rstrip('.')}.",
             expected="a Parquet file",
             fix="use from_csv or from_jsonl if it is one of these, or write it again.",
         ) from cause
@@ -87,7 +88,7 @@ def path_of(path: object) -> Path:
     )
 
 
-def existing_file(path: str | Path) -> Path:
+def existing_file(path: str | os.PathLike[str]) -> Path:
     """Return *path* as a :class:`~pathlib.Path`, or raise naming the nearest file beside it."""
     path = path_of(path).expanduser()
     if path.is_file():

@@ -18,14 +18,18 @@ from embedtune_nb.errors import DataError, did_you_mean
 
 _JUDGEMENT = {2: ("query_id", "corpus_id"), 3: ("query_id", "corpus_id", "relevance")}
 _TREC = ("query_id", "iteration", "corpus_id", "relevance")
-_ID_HEADERS = {"id", "_id", "qid", "query_id", "query-id", "docid", "doc_id", "corpus_id", "corpus-id", "pid"}
+_ID_HEADERS = {
+    *("id", "_id", "qid", "query_id", "query-id", "topic", "topic_id"),
+    *("docid", "doc_id", "docno", "document_id", "corpus_id", "corpus-id", "pid"),
+}
+_GRADE_HEADERS = {"score", "relevance", "rel", "grade", "label"}
 _PACKED = ("", ".gz")
 
 Parts = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
 
 
 def read_beir(
-    folder: str | Path, split: str | None = None
+    folder: str | os.PathLike[str], split: str | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return queries, documents and judgements of a BEIR folder.
 
@@ -68,7 +72,7 @@ def read_beir(
     return read_jsonl(queries), read_jsonl(corpus), read_qrels(found[split])
 
 
-def read_texts(path: str | Path) -> pd.DataFrame:
+def read_texts(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Read queries or documents: JSONL, CSV or Parquet with an id and a text, or TSV of ``id<tab>text``.
 
     Raises
@@ -77,14 +81,10 @@ def read_texts(path: str | Path) -> pd.DataFrame:
         If the file is missing or malformed.
     """
     path = existing_file(path)
-    ending = "".join(path.suffixes[-2:]).casefold().removesuffix(".gz")
-    if ending.endswith((".jsonl", ".ndjson")):
-        return read_jsonl(path)
-    if ending.endswith((".parquet", ".pq")):
-        return read_parquet(path)
-    if ending.endswith(".csv"):
-        return read_csv(path)
-    if ending.endswith((".tsv", ".txt")):
+    table = _read_table(path)
+    if table is not None:
+        return table
+    if _ending(path).endswith((".tsv", ".txt")):
         return _tab_separated(path)
     raise DataError(
         f"{path.name!r} has an ending that is not known.",
@@ -93,11 +93,11 @@ def read_texts(path: str | Path) -> pd.DataFrame:
     )
 
 
-def read_qrels(path: str | Path) -> pd.DataFrame:
+def read_qrels(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Read judgements: TREC lines (query, iteration, document, grade), or two or three columns.
 
-    Fields stand between tabs or, where a line has none, between spaces. A first line whose grade is no
-    number is a header.
+    Fields stand between tabs or, where a line has none, between spaces. A first line that names its columns
+    (``query-id``, ``score``) is a header. JSONL, CSV and Parquet files are tables with such columns.
 
     Raises
     ------
@@ -105,6 +105,9 @@ def read_qrels(path: str | Path) -> pd.DataFrame:
         If the file is missing, empty, or has a line of another width or with a grade that is no number.
     """
     path = existing_file(path)
+    told = _read_table(path)
+    if told is not None:
+        return told
     rows: list[list[str]] = []
     names: tuple[str, ...] = ()
     for number, line in enumerate(decoded(path, "utf-8").split("\n"), start=1):
@@ -115,7 +118,7 @@ def read_qrels(path: str | Path) -> pd.DataFrame:
             names = _TREC if len(fields) == 4 else _JUDGEMENT.get(len(fields), ())
             if not names:
                 raise _bad_line(path, number, fields)
-            if (len(fields) > 2 and _grade(fields[-1]) is None) or fields[:2] == ["query-id", "corpus-id"]:
+            if _is_header(fields):
                 continue
         if len(fields) != len(names):
             raise _bad_line(path, number, fields, len(names))
@@ -134,7 +137,7 @@ def read_qrels(path: str | Path) -> pd.DataFrame:
     return table
 
 
-def read_llama_index(source: Any) -> tuple[dict[str, str], dict[str, str], dict[str, list[str]]]:
+def read_llama_index(source: Any) -> tuple[Mapping[str, str], Mapping[str, str], Mapping[str, list[str]]]:
     """Return queries, documents and relevant documents of LlamaIndex's ``EmbeddingQAFinetuneDataset``.
 
     Parameters
@@ -162,11 +165,9 @@ def read_llama_index(source: Any) -> tuple[dict[str, str], dict[str, str], dict[
                 fix="write it again with save_json, or use from_jsonl for one object a line.",
             ) from cause
     wanted = ("queries", "corpus", "relevant_docs")
-    parts = {
-        name: source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
-        for name in wanted
-    }
-    for name, part in parts.items():
+    parts = []
+    for name in wanted:
+        part = source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
         if not isinstance(part, Mapping):
             has = listing([str(key) for key in source]) if isinstance(source, Mapping) else "no such parts"
             raise DataError(
@@ -176,7 +177,23 @@ def read_llama_index(source: Any) -> tuple[dict[str, str], dict[str, str], dict[
                 expected="queries {id: text}, corpus {id: text} and relevant_docs {query id: [document ids]}",
                 fix="write it again with save_json, or pass three parts to Datasource.from_retrieval.",
             )
-    return parts["queries"], parts["corpus"], parts["relevant_docs"]
+        parts.append(part)
+    queries, corpus, relevant = parts
+    return queries, corpus, relevant
+
+
+def _ending(path: Path) -> str:
+    return "".join(path.suffixes[-2:]).casefold().removesuffix(".gz")
+
+
+def _read_table(path: Path) -> pd.DataFrame | None:
+    """Return the table in a file whose ending says that it holds one with named columns."""
+    ending = _ending(path)
+    if ending.endswith((".jsonl", ".ndjson")):
+        return read_jsonl(path)
+    if ending.endswith((".parquet", ".pq")):
+        return read_parquet(path)
+    return read_csv(path) if ending.endswith(".csv") else None
 
 
 def _inside(folder: Path, name: str) -> Path:
@@ -196,15 +213,7 @@ def _tab_separated(path: Path) -> pd.DataFrame:
         raise DataError(f"{path} is empty.", expected="one id, a tab and a text on each line")
     header: list[Hashable] = ["id", "text"]
     first = lines[0].split("\t")
-    if first[0].strip().casefold().lstrip("_") in (
-        "id",
-        "qid",
-        "query_id",
-        "query-id",
-        "docid",
-        "doc_id",
-        "pid",
-    ):
+    if first[0].strip().casefold() in _ID_HEADERS:
         header, lines = [name.strip() for name in first], lines[1:]
     rows = [line.split("\t", len(header) - 1) for line in lines]
     for row, line in zip(rows, lines, strict=True):
@@ -212,6 +221,12 @@ def _tab_separated(path: Path) -> pd.DataFrame:
             number = decoded(path, "utf-8").split("\n").index(line) + 1
             raise _bad_line(path, number, row, len(header))
     return pd.DataFrame(rows, columns=header)
+
+
+def _is_header(fields: list[str]) -> bool:
+    names = [field.casefold() for field in fields]
+    graded = len(names) > 2 and names[-1] in _GRADE_HEADERS
+    return graded or (names[0] in _ID_HEADERS and names[1] in _ID_HEADERS)
 
 
 def _grade(field: str) -> float | None:

@@ -36,7 +36,7 @@ def clean_scores(series: pd.Series, column: Hashable) -> Cleaned:
 
 
 def clean_relevance(series: pd.Series, column: Hashable) -> Cleaned:
-    """Read a column as relevance grades; what is not above zero is marked, for it is no positive example.
+    """Read a column as relevance grades; missing ones are marked. Above 0 means relevant.
 
     Raises
     ------
@@ -51,12 +51,11 @@ def clean_relevance(series: pd.Series, column: Hashable) -> Cleaned:
             expected="finite numbers; above 0 means relevant",
             fix="replace it by the highest grade.",
         )
-    unrelated = ~absent & (numbers <= 0)
-    return Cleaned(numbers, {f"no {column}": absent, "relevance of 0 or less": unrelated}, [])
+    return Cleaned(numbers, {f"no {column}": absent}, [])
 
 
 def to_unit_range(
-    scores: np.ndarray, column: Hashable, score_range: tuple[float, float] | None
+    scores: np.ndarray, column: Hashable, score_range: tuple[float, float] | None, rows: np.ndarray
 ) -> tuple[np.ndarray, tuple[float, float], str]:
     """Bring similarities to 0..1.
 
@@ -70,6 +69,8 @@ def to_unit_range(
         The lowest and the highest score there can be, or ``None`` to take it from the scores: whole
         numbers of at most eleven values reach from their least to their greatest; anything else gets the
         first of 0..1, -1..1, 0..5, 0..10, 0..100 that holds it, or 1..5 where both its ends occur.
+    rows
+        Shape (n,): their rows in the source.
 
     Returns
     -------
@@ -86,8 +87,8 @@ def to_unit_range(
     outside = (scores < low) | (scores > high)
     if outside.any():
         raise DataError(
-            f"Column {column!r} holds {float(scores[outside][0]):g}, outside of the range {low:g} to "
-            f"{high:g} ({int(outside.sum()):,} such rows).",
+            f"Row {rows[outside][0]} of column {column!r} holds {float(scores[outside][0]):g}, outside of "
+            f"the range {low:g} to {high:g} ({int(outside.sum()):,} such rows).",
             expected=f"scores from {low:g} to {high:g}",
             fix="pass the range the scores really have: score_range=(lowest, highest).",
         )

@@ -61,14 +61,15 @@ def read_torch(dataset: Any, *, names: Sequence[str] | None = None, limit: int |
 def _items(dataset: Any) -> Iterator[Any]:
     place = 0
     try:
-        if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__"):
-            # iterating over a map-style data set would go on until an IndexError that it may never raise
-            for place in range(len(dataset)):
-                yield dataset[place]
-        else:
+        if hasattr(dataset, "__iter__"):
+            # asked first, for torch gives an iterable data set a __getitem__ that only raises
             for item in dataset:
                 yield item
                 place += 1
+        else:
+            # to iterate over it would go on until an IndexError that it may never raise
+            for place in range(len(dataset)):
+                yield dataset[place]
     except Exception as cause:
         raise DataError(
             f"Item {place} cannot be read: {type(cause).__name__}: {cause}.", fix="mend the data set."
@@ -76,6 +77,7 @@ def _items(dataset: Any) -> Iterator[Any]:
 
 
 def _row(item: Any, place: int, names: Sequence[str] | None) -> dict[Any, Any]:
+    fields: dict[Any, Any]
     if dataclasses.is_dataclass(item) and not isinstance(item, type):
         fields = {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
     elif isinstance(item, Mapping):
@@ -88,7 +90,7 @@ def _row(item: Any, place: int, names: Sequence[str] | None) -> dict[Any, Any]:
                 f"Item {place} has {len(item)} entries, {len(names)} names were given.",
                 expected="a name for each entry",
             )
-        fields = dict(zip(names if names is not None else range(len(item)), item, strict=True))
+        fields = dict(enumerate(item)) if names is None else dict(zip(names, item, strict=True))
     else:
         raise DataError(
             f"Item {place} is a {type(item).__name__}.",

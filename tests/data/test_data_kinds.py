@@ -51,7 +51,9 @@ def test_similarities_become_zero_to_one_and_the_range_is_told(scores, low, high
 def test_a_named_range_holds_and_what_lies_outside_is_refused():
     data = scored_pairs([1.0, 2.0, 3.0], score_range=(0, 4))
     assert data.frames["examples"]["score"].tolist() == [0.25, 0.5, 0.75]
-    with pytest.raises(DataError, match=r"holds 3, outside of the range 0 to 2 \(1 such rows\)"):
+    with pytest.raises(
+        DataError, match=r"Row 2 of column 'score' holds 3, outside of the range 0 to 2 \(1 such rows\)"
+    ):
         scored_pairs([1.0, 2.0, 3.0], score_range=(0, 2))
     for wrong in [(2, 0), (0, float("inf")), 5, ("a", "b")]:
         with pytest.raises(DataError, match="score_range"):
@@ -164,6 +166,16 @@ def test_negatives_of_another_type_are_refused_with_their_row():
         Datasource.from_dict({**base, "negatives": [["x"], ["y", b"z"], ["w"]]})
     with pytest.raises(DataError, match="A negative is a dict"):
         Datasource.from_dict({**base, "negatives": ["x", {"text": "y"}, "z"]})
+
+
+def test_lists_that_a_csv_turned_into_texts_are_refused(tmp_path):
+    lists = [["a hard one", "it's another"], ["third"]]
+    frame = pd.DataFrame({"anchor": SENTENCES[:2], "positive": OTHERS[:2], "negatives": lists})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(DataError, match=r"written out as texts(?s:.*)literal_eval"):
+        Datasource.from_csv(tmp_path / "t.csv")
+    bracketed = frame.assign(negatives=["[sic] a text", "[unclear]"])
+    assert Datasource.from_pandas(bracketed).texts_by_role()["negatives"] == ["[sic] a text", "[unclear]"]
 
 
 NEW_KINDS = {

@@ -185,6 +185,18 @@ def test_a_score_beside_two_texts_is_relevance_only_where_the_kind_says_so():
     data = Datasource.from_dict(table, kind="retrieval")
     assert data.roles["relevance"].column == "score"
     assert sorted(data.frames["qrels"]["relevance"]) == [1, 1, 1, 1, 2]
+    assert data.frames["corpus"]["text"].tolist() == OTHERS  # one that answers nothing is still searched
+    assert [(drop.count, drop.reason) for drop in data.dropped] == [(1, "relevance of 0 or less")]
+
+
+def test_a_pair_judged_twice_counts_as_relevant_if_one_judgement_says_so():
+    rows = [("a", "x", 0), ("a", "x", 2), ("a", "y", 1), ("b", "y", 0)]
+    table = pd.DataFrame(rows, columns=["query", "document", "relevance"])
+    data = Datasource.from_pandas(table)
+    assert data.to_pandas()[["query", "document", "relevance"]].values.tolist() == [
+        ["a", "x", 2],
+        ["a", "y", 1],
+    ]
 
 
 def test_a_text_column_alone_is_no_labeled_data():

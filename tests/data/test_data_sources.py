@@ -206,6 +206,19 @@ def test_a_data_set_without_a_length_needs_a_limit():
     assert len(Datasource.from_torch(Endless(), limit=7)) == 7
 
 
+def test_an_iterable_data_set_that_knows_its_length_is_iterated():
+    torch = pytest.importorskip("torch")
+
+    class Lines(torch.utils.data.IterableDataset):
+        def __len__(self):
+            return len(EXPECTED)
+
+        def __iter__(self):
+            return iter([{"text": text, "label": label} for text, label in EXPECTED])
+
+    assert content(Datasource.from_torch(Lines())) == EXPECTED
+
+
 def test_items_that_cannot_be_read_are_named():
     class Broken(MapStyle):
         def __getitem__(self, place):
@@ -280,6 +293,7 @@ def test_what_is_missing_in_a_beir_folder_is_named(beir, tmp_path):
         "q1\tQ0\t1\t2\nq2\tQ0\t2\t1\n\n",
         "q1 1 2\nq2 2 1\n",
         "query-id\tcorpus-id\tscore\nq1\t1\t2\nq2\t2\t1\n",
+        "topic iter docno rel\nq1 0 1 2\nq2 0 2 1\n",
     ],
 )
 def test_judgements_in_their_usual_forms_give_the_same(judgements, tmp_path):
@@ -299,6 +313,7 @@ def test_judgements_in_their_usual_forms_give_the_same(judgements, tmp_path):
         ("q1 0 d1 1\nq1 d2 1\n", r"qrels\.txt, line 2 has 3 fields"),
         ("q1 0 d1 1\nq1 0 d2 high\n", r"line 2 has the grade 'high'"),
         ("q1 0 d1 1\nq1 0 d2 inf\n", r"line 2 has the grade 'inf'"),
+        ("q1 0 d1 high\nq1 0 d2 1\n", "line 1 has the grade 'high'"),
         ("a b c d e\n", "line 1 has 5 fields"),
         ("\n", "has no judgements"),
     ],
@@ -307,6 +322,24 @@ def test_a_broken_line_of_judgements_is_named(judgements, message, tmp_path):
     (tmp_path / "qrels.txt").write_text(judgements)
     with pytest.raises(DataError, match=message):
         Datasource.from_retrieval({"q1": "who"}, {"d1": "one", "d2": "two"}, tmp_path / "qrels.txt")
+
+
+def test_judgements_without_grades_and_in_tables(tmp_path):
+    (tmp_path / "qrels.tsv").write_text("query_id\tcorpus_id\nq1\td1\nq1\td2\n")
+    pd.DataFrame({"qid": ["q1", "q1"], "docid": ["d1", "d2"], "rel": [1, 3]}).to_csv(
+        tmp_path / "qrels.csv", index=False
+    )
+    texts = {"q1": "who"}, {"d1": "one", "d2": "two"}
+    plain = Datasource.from_retrieval(*texts, tmp_path / "qrels.tsv")
+    assert plain.frames["qrels"]["relevance"].tolist() == [1, 1] and not plain.dropped
+    graded = Datasource.from_retrieval(*texts, tmp_path / "qrels.csv")
+    assert graded.frames["qrels"]["relevance"].tolist() == [1, 3]
+
+
+def test_a_judgement_of_an_unknown_id_is_counted_and_the_first_is_named():
+    data = Datasource.from_retrieval({"q1": "who"}, {"d1": "one"}, {"q1": ["d1", "d7"], "q9": ["d1"]})
+    assert [drop.count for drop in data.dropped] == [2]
+    assert any("query 'q1' and document 'd7'" in note for note in data.notes)
 
 
 def test_texts_in_files_of_unknown_form_are_refused(tmp_path):
