@@ -14,6 +14,8 @@ import pandas as pd
 from embedtune_nb.data.visible import is_blank
 from embedtune_nb.errors import ColumnError, DataError
 
+_LONE_GROUP = "(row "
+
 
 @dataclass(frozen=True)
 class Dropped:
@@ -180,9 +182,14 @@ def clean_groups(series: pd.Series, column: Hashable) -> Cleaned:
     values = series.astype(object).map(str).to_numpy(dtype=object, copy=True)
     notes = []
     if absent.any():
-        values[absent] = [f"(row {row})" for row in np.flatnonzero(absent)]
+        values[absent] = [f"{_LONE_GROUP}{row})" for row in np.flatnonzero(absent)]
         notes.append(f"{int(absent.sum()):,} rows have no {column}; each stands as a group of its own.")
     return Cleaned(values, {}, notes)
+
+
+def is_lone_group(group: str) -> bool:
+    """Return whether *group* is the name that :func:`clean_groups` gave to a row without one."""
+    return group.startswith(_LONE_GROUP)
 
 
 def keep_and_count(parts: list[Cleaned]) -> tuple[np.ndarray, list[Dropped]]:

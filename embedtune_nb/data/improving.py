@@ -30,7 +30,8 @@ class Improving:
         Parameters
         ----------
         eval_datasource
-            Data of the same kind that this one must not give away: exact, near and document leaks.
+            Data that this one must not give away: exact, near and document leaks. Of the same kind, but
+            pairs, triplets and retrieval data can be compared with one another.
         batch_size
             Rows of a batch, for the expected number of false negatives in it; 128 by default.
         base
@@ -93,8 +94,8 @@ class Improving:
         ----------
         strategy
             ``"model"`` (nearest by embedding), ``"bm25"`` (most words in common, weighted),
-            ``"partial_match"`` (part of what is asked), ``"same_group"`` (same group, or a neighbouring
-            label), ``"contradiction"`` (nli data).
+            ``"partial_match"`` (part of what is asked), ``"same_group"`` (domain confusion: same group, or a
+            neighbouring label), ``"contradiction"`` (nli data).
         options
             ``model``, ``per_row``, ``rank_range``, ``score_range``, ``absolute_margin``,
             ``relative_margin``, ``order``, ``pick``, ``seed``, ``progress``.

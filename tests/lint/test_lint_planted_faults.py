@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import numpy as np
 import pandas as pd
@@ -54,6 +55,23 @@ def test_nineteen_of_twenty_near_duplicates_are_found(how: str) -> None:
     assert not found & set(range(1200))  # and nothing else
 
 
+def test_fifty_thousand_rows_are_linted_in_seconds_and_their_faults_found() -> None:
+    originals = _texts(45_000, seed=32, words=12)
+    draw = random.Random(33)
+    kinds = ("typing error", "word more", "word less")
+    exact = [text.upper() + "!" for text in originals[:2_000]]
+    near = [_edited(text, kinds[n % 3], draw) for n, text in enumerate(originals[2_000:5_000])]
+    labels = [f"class {number % 50}" for number in range(45_000)]
+    data = _labeled([*originals, *exact, *near], [*labels, *labels[:5_000]])
+    started = time.process_time()
+    report = data.lint(_labeled(_texts(1_000, seed=34)))
+    assert time.process_time() - started < 20
+    source = data.frames["examples"]["id"].to_numpy()
+    told = {name: set(source[report[name].rows]) for name in ("exact_duplicates", "near_duplicates")}
+    assert told["exact_duplicates"] >= set(range(45_000, 47_000))
+    assert len(told["near_duplicates"] & set(range(47_000, 50_000))) >= 0.95 * 3_000
+
+
 def test_every_exact_duplicate_is_found() -> None:
     originals = _texts(500, seed=5)
     copies = [text.upper().replace(".", " !") for text in originals[:100]]
@@ -100,6 +118,42 @@ def test_one_document_behind_training_and_evaluation_queries() -> None:
     report = data(range(19)).lint(data(range(19, 40)))
     assert report["document_leaks"].rows.tolist() == [18]
     assert "exact_leaks" not in report
+
+
+def test_any_document_of_a_query_counts_not_its_first_alone() -> None:
+    documents = {f"d{n}": text for n, text in enumerate(_texts(9, seed=30, words=30))}
+    ours = Datasource.from_retrieval(
+        {"q1": "first one", "q2": "second one"}, documents, {"q1": ["d0", "d1"], "q2": ["d2", "d3"]}
+    )
+    theirs = Datasource.from_retrieval({"x": "another matter"}, documents, {"x": ["d8", "d3"]})
+    assert ours.lint(theirs)["document_leaks"].rows.tolist() == [1]
+    # pairs, triplets and retrieval ask alike, so one can be held against the other
+    assert ours.to_pairs().lint(theirs)["document_leaks"].rows.tolist() == [3]
+    assert ours.to_pairs().fix("document_leaks", eval_datasource=theirs).texts_by_role()["positive"] == [
+        documents[f"d{n}"] for n in range(3)
+    ]
+
+
+def test_sentences_and_groups_shared_with_the_evaluation_data() -> None:
+    texts = _texts(8, seed=31)
+
+    def data(first: list[int], second: list[int], groups: list[str | None]) -> Datasource:
+        frame = pd.DataFrame(
+            {
+                "sentence1": [texts[n] for n in first],
+                "sentence2": [texts[n] for n in second],
+                "score": np.linspace(0, 1, len(first)),
+                "book": groups,
+            }
+        )
+        return Datasource.from_pandas(frame, kind="scored_pairs", group_column="book")
+
+    ours = data([0, 1, 2, 4], [1, 2, 3, 5], ["m", "n", "o", None])
+    theirs = data([6, 3, 6, 7], [7, 7, 5, 6], ["n", "y", "z", None])
+    # row 1 by its group, row 2 by its second sentence, row 3 by its second; rows without a group are alone
+    assert ours.lint(theirs)["document_leaks"].rows.tolist() == [1, 2, 3]
+    alone = data([0, 1, 2, 4], [1, 2, 0, 0], ["m", "q", "o", None])
+    assert "document_leaks" in alone.lint(theirs).clean
 
 
 def test_texts_with_two_labels() -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Iterator
 
+import numpy as np
+import pandas as pd
+
+from embedtune_nb.data.clean import is_lone_group
 from embedtune_nb.data.kinds import NLI, PAIRS, RETRIEVAL, SCORED_PAIRS, TRIPLETS
 from embedtune_nb.data.lint.finding import Finding
 from embedtune_nb.data.lint.near_copies import first_near_copy
@@ -18,6 +22,13 @@ _COST = {
 }
 # Kinds whose rows are about one text each: the text, the anchor or the query.
 _ASKED = {PAIRS: "anchor", TRIPLETS: "anchor", RETRIEVAL: "text"}
+# Columns whose texts several rows may share without being copies of one another.
+_DOCUMENTS = {
+    PAIRS: ("positive",),
+    TRIPLETS: ("positive",),
+    SCORED_PAIRS: ("sentence1", "sentence2"),
+    NLI: ("premise",),
+}
 
 
 def exact_leaks(table: Table, evaluation: Table) -> list[Finding]:
@@ -37,13 +48,15 @@ def exact_leaks(table: Table, evaluation: Table) -> list[Finding]:
 
 def near_leaks(table: Table, evaluation: Table) -> list[Finding]:
     """Find training rows that nearly equal a row of the evaluation data."""
-    shared, unknown = _codes(evaluation, table)
-    near = first_near_copy(table.plain_texts, unknown)
-    known = {text: place for place, text in enumerate(evaluation.plain_texts)}
-    equal = np.array([known.get(text, -1) for text in table.plain_texts], dtype=np.int64)
+    shared, theirs_plain = _codes(evaluation, table)
+    here, there = compared_texts(table), compared_texts(evaluation)
+    known = {theirs_plain[place]: place for place in there.tolist()}
     # one number for a form of ours and the form of theirs that it equals or nearly equals
-    mine = np.where(equal >= 0, equal, near)
-    ours = np.where(mine >= 0, mine, len(unknown) + np.arange(len(mine)))[table.plain]
+    mine = np.array([known.get(text, -1) for text in table.plain_texts], dtype=np.int64)
+    here = here[mine[here] < 0]
+    near = first_near_copy([table.plain_texts[n] for n in here], [theirs_plain[n] for n in there])
+    mine[here] = np.where(near >= 0, there[near], -1)
+    ours = np.where(mine >= 0, mine, len(theirs_plain) + np.arange(len(mine)))[table.plain]
     theirs = _keys(evaluation, evaluation.plain)
     place = {key: row for row, key in reversed(list(enumerate(theirs)))}
     match = np.array([place.get(key, -1) for key in _keys(table, ours)], dtype=np.int64)
@@ -56,9 +69,13 @@ def near_leaks(table: Table, evaluation: Table) -> list[Finding]:
 
 def document_leaks(table: Table, evaluation: Table) -> list[Finding]:
     """Find training rows that share a document, a sentence or a group with the evaluation data."""
-    mine, theirs = _shared_things(table), _shared_things(evaluation)
-    known = {thing: row for row, thing in reversed(list(enumerate(theirs))) if thing is not None}
-    match = np.array([-1 if thing is None else known.get(thing, -1) for thing in mine], dtype=np.int64)
+    known: dict[str, int] = {}
+    for row, thing in _shared_things(evaluation):
+        known.setdefault(thing, row)
+    match = np.full(len(table.records[0]), -1)
+    for row, thing in _shared_things(table):
+        if match[row] < 0:
+            match[row] = known.get(thing, -1)
     return _finding(
         table,
         evaluation,
@@ -74,6 +91,11 @@ def leaking_rows(table: Table, evaluation: Table, name: str) -> np.ndarray:
     check = {"exact_leaks": exact_leaks, "near_leaks": near_leaks, "document_leaks": document_leaks}[name]
     found = check(table, evaluation)
     return found[0].rows if found else np.zeros(0, np.int64)
+
+
+def compared_texts(table: Table) -> np.ndarray:
+    """Return the numbers of the plain texts by which rows are compared: of searches, the queries alone."""
+    return np.unique(np.concatenate([table.plain[codes] for codes in _asked(table)[1]]))
 
 
 def _codes(evaluation: Table, table: Table) -> tuple[np.ndarray, list[str]]:
@@ -98,25 +120,23 @@ def _keys(table: Table, text_codes: np.ndarray) -> list[tuple[int, ...]]:
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
-def _shared_things(table: Table) -> list[str | None]:
-    """Return for each row of the first records the plain text of its document, or its group."""
+def _shared_things(table: Table) -> Iterator[tuple[int, str]]:
+    """Yield (row of the first records, thing) for every document, sentence and group that a row has."""
     frames, records = table.data.frames, table.records[0]
-    things: list[str | None] = [None] * len(records)
     frame = frames[records.frame]
     if "group" in frame:
-        things = [f"group\0{group}" for group in frame["group"]]
-    column = {PAIRS: "positive", TRIPLETS: "positive", SCORED_PAIRS: "sentence1", NLI: "premise"}
-    if table.kind in column:
-        plain = table.plain[records.columns[column[table.kind]]]
-        things = [f"text\0{table.plain_texts[code]}" for code in plain.tolist()]
-    elif table.kind == RETRIEVAL:
-        documents = dict(zip(frames["corpus"]["id"], table.records[1].columns["text"].tolist(), strict=True))
-        first = frames["qrels"].drop_duplicates("query_id").set_index("query_id")["corpus_id"]
-        texts = frames["queries"]["id"].map(first).map(documents)
-        things = [
-            None if text != text else f"text\0{table.plain_texts[table.plain[int(text)]]}" for text in texts
-        ]
-    return things
+        named = enumerate(frame["group"])
+        yield from ((row, f"group\0{group}") for row, group in named if not is_lone_group(group))
+    for column in _DOCUMENTS.get(table.kind, ()):
+        plain = table.plain[records.columns[column]]
+        yield from enumerate(f"text\0{table.plain_texts[code]}" for code in plain.tolist())
+    if table.kind == RETRIEVAL:
+        rows = pd.Index(frames["queries"]["id"]).get_indexer(frames["qrels"]["query_id"])
+        documents = pd.Index(frames["corpus"]["id"]).get_indexer(frames["qrels"]["corpus_id"])
+        there = (rows >= 0) & (documents >= 0)
+        plain = table.plain[table.records[1].columns["text"][documents[there]]]
+        for row, code in zip(rows[there].tolist(), plain.tolist(), strict=True):
+            yield row, f"text\0{table.plain_texts[code]}"
 
 
 def _finding(

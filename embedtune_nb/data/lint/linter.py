@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedtune_nb.data.kinds import LABELED, SCORED
+from embedtune_nb.data.kinds import LABELED, PAIRS, RETRIEVAL, SCORED, TRIPLETS
 from embedtune_nb.data.lint.clashes import batch_clashes
 from embedtune_nb.data.lint.columns import misordered_columns, swapped_columns
 from embedtune_nb.data.lint.duplicates import exact_duplicates, near_duplicates
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from embedtune_nb.data.datasource import Datasource
 
 Outcome = list[Finding] | NotLookedAt
+
+# Kinds whose rows are about one text that asks, so that any two of them can be compared.
+_SEARCHES = {PAIRS, TRIPLETS, RETRIEVAL}
 
 _LEAKS: dict[str, Callable[[Table, Table], Outcome]] = {
     "exact_leaks": exact_leaks,
@@ -89,7 +92,7 @@ def lint(
 
 
 def comparable(data: Datasource, eval_datasource: Any) -> Table:
-    """Return the table of *eval_datasource*, which must be of the kind of *data*."""
+    """Return the table of *eval_datasource*, whose rows must be about what those of *data* are about."""
     if not hasattr(eval_datasource, "to_datasource"):
         raise DataError(
             f"eval_datasource is a {type(eval_datasource).__name__}.",
@@ -97,10 +100,10 @@ def comparable(data: Datasource, eval_datasource: Any) -> Table:
             fix="make one with Datasource.from_pandas or another from_... method.",
         )
     other = eval_datasource.to_datasource()
-    if other.kind != data.kind:
+    if other.kind != data.kind and not {data.kind, other.kind} <= _SEARCHES:
         raise DataError(
             f"The data is {data.kind!r}, eval_datasource is {other.kind!r}.",
-            expected="two Datasources of one kind",
+            expected="two Datasources of one kind (pairs, triplets and retrieval go together)",
             fix="bring both into one form.",
         )
     return Table(other)
