@@ -112,6 +112,7 @@ def to_retrieval(data: Datasource) -> Datasource:
         kind_reason=f"made from {data.kind} data",
         roles={role: choice for role, choice in data.roles.items() if role == "group"},
         notes=notes,
+        instruction=data.instruction,
     )
 
 
@@ -304,6 +305,7 @@ def _made(
         dropped=dropped,
         notes=notes,
         score_range=score_range,
+        instruction=data.instruction,
     )
 
 

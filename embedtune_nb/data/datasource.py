@@ -56,9 +56,9 @@ class Datasource(Constructors, Improving):
         Conversions and oddities, one sentence each.
     score_range : tuple of float or None
         For scored pairs, the lowest and highest score of the source, which became 0 and 1.
+    instruction : str or None
+        The task in words, of data from a collection that has one; ``finetune`` reads the texts with it.
     """
-
-    instruction: str | None = None
 
     def __init__(
         self,
@@ -71,10 +71,11 @@ class Datasource(Constructors, Improving):
         dropped: Iterable[Dropped] = (),
         notes: Iterable[str] = (),
         score_range: tuple[float, float] | None = None,
+        instruction: str | None = None,
     ) -> None:
         self.kind, self.frames, self.name, self.kind_reason = kind, frames, name, kind_reason
         self.roles, self.dropped, self.notes = dict(roles or {}), list(dropped), list(notes)
-        self.score_range = score_range
+        self.score_range, self.instruction = score_range, instruction
 
     # Looking at it ---------------------------------------------------------------------------------------
 

@@ -42,6 +42,7 @@ def filtered(data: Datasource, keep: Callable[[dict[str, Any]], bool] | Sequence
         dropped=[*data.dropped, *gone],
         notes=data.notes,
         score_range=data.score_range,
+        instruction=data.instruction,
     )
 
 

@@ -113,8 +113,9 @@ def mine_hard_negatives(
             judge = None if chosen_model is None else _by_vectors(pool, data, chosen_model, advance)
             search = judge if judge is not None and strategy in _BY_MODEL else _by_words(pool, settings)
             found, best = _candidates(pool, search, judge, settings, advance)
+            apart = None if judge is search else judge
+            screened = screen(pool, found, best, search, apart, settings, advance)
         notes = [note for note in (search.note, _about_model(chosen_model, model, strategy)) if note]
-        screened = screen(pool, found, best, search, None if judge is search else judge, settings)
     return _triplets(data, pool, screened, settings, notes, time.perf_counter() - started)
 
 
@@ -207,7 +208,7 @@ def _bar(progress: bool, pool: Pool, embeds: bool) -> Iterator[Callable[[int], o
 
     searched = len(np.unique(pool.query))
     texts = len(pool.documents) + (0 if pool.documents is pool.queries else len(pool.queries))
-    total = searched + texts * embeds
+    total = searched + len(pool.query) + texts * embeds
     with tqdm(total=total, desc="Mining", unit="text", leave=False, disable=not progress) as bar:
         yield bar.update
 
@@ -263,6 +264,7 @@ def _triplets(
         kind_reason=f"negatives are {STRATEGIES[settings.strategy]}",
         dropped=[*data.dropped, *dropped],
         notes=[*data.notes, *notes],
+        instruction=data.instruction,
     )
     mined.report = report
     return mined

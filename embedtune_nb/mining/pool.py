@@ -86,7 +86,9 @@ class Pool:
         self.document_group = np.full(len(self.documents), -1)
         # backwards, so that the first row that names a text decides
         self.query_group[self.query[::-1]] = codes[::-1]
-        self.document_group[self.positive[::-1]] = codes[::-1]
+        # labeled texts are queries and documents at once, and their positives are of any group
+        named = self.positive if self.document_class is None else self.query
+        self.document_group[named[::-1]] = codes[::-1]
 
 
 def pool_of(data: Datasource, *, seed: int) -> Pool:

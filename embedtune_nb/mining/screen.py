@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from embedtune_nb.mining.pool import Pool
-from embedtune_nb.mining.searches import Search
+from embedtune_nb.mining.searches import Advance, Search
 from embedtune_nb.mining.settings import Settings
 
 OWN_TEXT = "copy or near-copy of the anchor"
@@ -45,7 +45,13 @@ class Screened:
 
 
 def screen(
-    pool: Pool, found: np.ndarray, best: np.ndarray, search: Search, judge: Search | None, settings: Settings
+    pool: Pool,
+    found: np.ndarray,
+    best: np.ndarray,
+    search: Search,
+    judge: Search | None,
+    settings: Settings,
+    advance: Advance,
 ) -> Screened:
     """Choose negatives for every row of *pool*.
 
@@ -57,6 +63,8 @@ def screen(
         What gave them.
     judge
         What scores candidates against the positive, if not *search* itself.
+    advance
+        Told of finished rows.
     """
     result = Screened()
     generator = np.random.default_rng(settings.seed)
@@ -86,6 +94,7 @@ def screen(
                 row, documents[place], judged[place], float(positive[place]), reason[place], columns
             )
             _choose(result, row_of, pool, settings, generator)
+        advance(len(rows))
     return result
 
 

@@ -13,7 +13,8 @@ STRATEGIES = {
     "model": "the nearest documents by embedding",
     "bm25": "the documents with the most words of the query, weighted by rarity",
     "partial_match": "documents that hold some of what is asked, but not all",
-    "same_group": "the nearest documents of the same group, or of the labels nearest to the row's own",
+    "same_group": "the nearest documents of the same group, or of the labels nearest to the row's own "
+    "(domain confusion)",
     "contradiction": "hypotheses that contradict the premise (nli data)",
 }
 #: Candidates must score at least this share below their positive where a model judges (as in NV-Retriever,

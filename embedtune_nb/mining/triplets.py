@@ -114,6 +114,7 @@ class MinedTriplets(Datasource):
                 name=f"{self.name} (stage {number} of {count})",
                 kind_reason=self.kind_reason,
                 notes=[f"Stage {number} of {count}, from easy to hard negatives."],
+                instruction=self.instruction,
             )
             for number, rows in enumerate(np.array_split(order, count), 1)
         ]

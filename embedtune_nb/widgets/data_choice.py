@@ -15,6 +15,7 @@ from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.kinds import OPTIONAL_ROLES, ROLES
 from embedtune_nb.data.roles import RoleChoice, choose_roles
 from embedtune_nb.errors import DataError, EmbedtuneError, did_you_mean
+from embedtune_nb.memory.memoryset import Memoryset
 
 Origin = Literal["frame", "datasource", "ready", "file"]
 READY_MADE = {
@@ -32,8 +33,8 @@ class DataChoice:
     Attributes
     ----------
     origin
-        ``"frame"`` or ``"datasource"`` (a variable of the notebook), ``"ready"`` (comes with the package) or
-        ``"file"``.
+        ``"frame"`` or ``"datasource"`` (a variable of the notebook; also a memoryset), ``"ready"`` (comes
+        with the package) or ``"file"``.
     name
         The variable, the kind of the ready-made data, or the path.
     kind
@@ -202,6 +203,8 @@ def find_data(namespace: Mapping[str, Any]) -> list[tuple[DataChoice, str]]:
             found.append((DataChoice("frame", name), f"{rows:,} rows, {columns} columns"))
         elif isinstance(value, Datasource):
             found.append((DataChoice("datasource", name), f"Datasource, {value.kind}"))
+        elif isinstance(value, Memoryset):
+            found.append((DataChoice("datasource", name), f"{type(value).__name__}, {len(value):,} rows"))
     return found
 
 

@@ -34,6 +34,19 @@ def test_texts_and_queries_are_read_with_it(base, topics, instructed_bert):
     assert found["similarity"][0] == pytest.approx((expected @ query[0]).max(), abs=1e-5)
 
 
+def test_data_made_from_a_collection_keeps_its_instruction(base, topics):
+    memoryset = et.LabeledMemoryset.from_pandas("topics", topics, embedding_model=base, instruction=TASK)
+    data = memoryset.to_datasource()
+    made = [
+        data.filter(lambda row: row["label"] != "money"),
+        data.fix("near_duplicates"),
+        data.to_pairs(),
+        data.mine_hard_negatives("bm25", progress=False),
+    ]
+    assert [one.instruction for one in made] == [TASK] * 4
+    assert base.plan(made[0])["instruction"] == TASK
+
+
 def test_without_one_the_model_reads_as_it_does_by_default(base, topics, instructed_bert):
     memoryset = et.LabeledMemoryset.from_pandas("topics", topics, embedding_model=base)
     texts = memoryset.to_pandas()["value"].tolist()

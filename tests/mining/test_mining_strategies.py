@@ -179,6 +179,24 @@ def test_same_group_stays_in_the_group() -> None:
         _mine(_pairs(5), "same_group")
 
 
+def test_labeled_texts_of_a_group_get_negatives_of_that_group() -> None:
+    draw = random.Random(15)
+    rows = [
+        {
+            "value": f"{topic} {draw.choice(_TOPICS)} {draw.choice(_TOPICS)} {n}",
+            "label": topic,
+            "shop": f"shop {draw.randrange(3)}",
+        }
+        for topic in _TOPICS[:4]
+        for n in range(15)
+    ]
+    shop = {row["value"]: row["shop"] for row in rows}
+    mined = _mine(Datasource.from_list(rows, kind="labeled", group_column="shop"), "same_group")
+    assert len(mined) > 50
+    for row in mined.frames["examples"].itertuples():
+        assert {shop[text] for text in row.negatives} == {shop[row.anchor]}
+
+
 @pytest.mark.parametrize("strategy", ["model", "bm25", "same_group"])
 def test_labels_give_positives_of_the_same_and_negatives_of_another_label(strategy: str) -> None:
     draw = random.Random(6)

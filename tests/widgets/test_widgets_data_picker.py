@@ -6,6 +6,7 @@ import ipywidgets
 import pandas as pd
 import pytest
 
+import embedtune_nb as et
 from embedtune_nb.widgets.data_choice import DataChoice
 from embedtune_nb.widgets.data_picker import DataPicker
 
@@ -77,6 +78,19 @@ def test_one_of_several_negatives_can_be_named_and_all_be_taken_again(picker_of)
     field.value = dict(field.options)["choose ..."]
     picker.wait(PATIENCE)
     assert picker.datasource.frames["examples"]["negatives"].map(len).tolist() == [2] * 6
+
+
+def test_a_memoryset_of_the_notebook_can_be_picked(home, tiny_bert):
+    rows = [{"value": text, "label": "ab"[place % 2]} for place, text in enumerate(ONE)]
+    base = et.PretrainedEmbeddingModel(str(tiny_bert))
+    kept = et.LabeledMemoryset.from_list("kept", rows, embedding_model=base)
+    picker = DataPicker(namespace={"kept": kept})
+    assert "kept (LabeledMemoryset, 6 rows)" in [text for text, _ in control(picker, "Data").options]
+    control(picker, "Data").value = DataChoice("datasource", "kept")
+    picker.wait(PATIENCE)
+    assert picker.datasource.fingerprint == kept.to_datasource().fingerprint
+    assert "data = kept" in picker.code
+    picker.close()
 
 
 def test_columns_of_two_kinds_are_settled_by_naming_the_kind(picker_of):

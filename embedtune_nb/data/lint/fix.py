@@ -263,6 +263,7 @@ def changed(
         dropped=[*data.dropped, *dropped],
         notes=[*data.notes, *([note] if note else [])],
         score_range=data.score_range,
+        instruction=data.instruction,
     )
 
 
