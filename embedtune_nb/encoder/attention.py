@@ -1,8 +1,8 @@
 """Attention text by text, for texts that are laid end to end in one row.
 
 Masks keep packed texts apart but still compute, and drop out, every pair of places of a row. Here the
-scores of a pair are computed only where both tokens belong to one text. Texts of equal length are
-neighbours in the row, so that each group of them is one batched matrix product, without a mask.
+scores of a pair are computed only where both tokens belong to one text. Texts of about equal length are
+neighbours in the row, so that each group of them is one batched matrix product.
 
 Encoders of transformers look their attention up by name, in the configuration; the name registered
 here computes SDPA as before wherever no lengths of texts are handed along.
@@ -19,6 +19,9 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
+
+from embedtune_nb.encoder.dropout import kept
+from embedtune_nb.encoder.groups import grouping, hidden_places
 
 #: The name in a configuration.
 TEXT_BY_TEXT = "text_by_text"
@@ -121,32 +124,11 @@ def _by_kernel(
     """Attend without dropout, for which torch has a kernel that keeps no scores, however long a text."""
     out = []
     for q, k, v in _groups(lengths, query, key, value):
-        hidden = _hidden(q.shape[2], causal, window, q.device)
+        hidden = hidden_places(q.shape[2], causal, window, q.device)
         seen = None if hidden is None else ~hidden
         attended = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=seen, scale=scale)
         out.append(attended.transpose(1, 2).flatten(0, 1))
     return torch.cat(out)
-
-
-def _fill(out: Tensor, start: int, part: Tensor) -> int:
-    """Put a group, its texts and heads as one, back into (tokens, heads, dimension) from *start*; return the end."""
-    heads = out.shape[1]
-    texts, length = part.shape[0] // heads, part.shape[1]
-    end = start + texts * length
-    target = out[start:end].view(texts, length, heads, out.shape[2])
-    target.copy_(part.view(texts, heads, length, -1).transpose(1, 2))
-    return end
-
-
-def _hidden(length: int, causal: bool, window: int | None, device: torch.device) -> Tensor | None:
-    """Return which keys a query must not see, (length, length), or ``None`` where it sees all."""
-    narrow = window is not None and window < length
-    if not causal and not narrow:
-        return None
-    place = torch.arange(length, device=device)
-    behind = place[:, None] - place
-    hidden = behind < 0 if causal else torch.zeros_like(behind, dtype=torch.bool)
-    return hidden | (behind.abs() >= window) if narrow else hidden
 
 
 class _DroppedOut(torch.autograd.Function):
@@ -157,34 +139,47 @@ class _DroppedOut(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, query, key, value, lengths, dropout, scale, causal, window):
-        out = torch.empty(*query.shape[:2], value.shape[2], dtype=query.dtype, device=query.device)
-        saved = []
-        start = 0
-        for group in _groups(lengths, query, key, value):
-            q, k, v = (part.flatten(0, 1) for part in group)
-            scores = torch.bmm(q, k.transpose(1, 2)).mul_(scale)
-            hidden = _hidden(q.shape[1], causal, window, q.device)
-            if hidden is not None:
-                scores.masked_fill_(hidden, -torch.inf)
-            weights = torch.softmax(scores, -1)
-            kept = torch.empty_like(weights).bernoulli_(1 - dropout).div_(1 - dropout)
-            start = _fill(out, start, torch.bmm(weights * kept, v))
-            saved += [weights, kept]
-        ctx.save_for_backward(query, key, value, *saved)
-        ctx.lengths, ctx.scale = lengths, scale
-        return out
+        laid = grouping(tuple(lengths), query.shape[1], causal, window, query.device)
+        q, k, v = (laid.apart(part) for part in (query, key, value))
+        weights = q.new_empty(laid.scores)
+        for group in laid.groups:
+            scores = group.scores_of(weights)
+            torch.baddbmm(scores, group.of(q), group.of(k).mT, beta=0, alpha=scale, out=scores)
+            group.hide(scores)
+            torch.softmax(scores, -1, out=scores)
+        stays = kept((laid.scores,), dropout, q.device)
+        rest = _without(weights, stays, dropout)
+        out = torch.empty_like(v)
+        for group in laid.groups:
+            torch.bmm(group.scores_of(rest), group.of(v), out=group.of(out))
+        ctx.save_for_backward(q, k, v, weights, stays)
+        ctx.laid, ctx.dropout, ctx.scale = laid, dropout, scale
+        ctx.shapes = query.shape, key.shape, value.shape
+        return laid.together(out, value.shape)
 
     @staticmethod
     def backward(ctx, gradient):
-        query, key, value, *saved = ctx.saved_tensors
-        grads = [torch.empty_like(part) for part in (query, key, value)]
-        start = 0
-        groups = _groups(ctx.lengths, query, key, value, gradient)
-        for group, weights, kept in zip(groups, saved[0::2], saved[1::2], strict=True):
-            q, k, v, g = (part.flatten(0, 1) for part in group)
-            to_weights = torch.bmm(g, v.transpose(1, 2)).mul_(kept).mul_(weights)
-            to_scores = to_weights.sub_(weights * to_weights.sum(-1, keepdim=True)).mul_(ctx.scale)
-            _fill(grads[0], start, torch.bmm(to_scores, k))
-            _fill(grads[1], start, torch.bmm(to_scores.transpose(1, 2), q))
-            start = _fill(grads[2], start, torch.bmm((weights * kept).transpose(1, 2), g))
+        q, k, v, weights, stays = ctx.saved_tensors
+        laid = ctx.laid
+        g = laid.apart_or_zero(gradient)
+        rest = _without(weights, stays, ctx.dropout)
+        slopes = torch.empty_like(weights)
+        to_query, to_key, to_value = (torch.empty_like(part) for part in (q, k, v))
+        for group in laid.groups:
+            torch.bmm(group.of(g), group.of(v).mT, out=group.scores_of(slopes))
+            torch.bmm(group.scores_of(rest).mT, group.of(g), out=group.of(to_value))
+        slopes.mul_(rest)
+        for group in laid.groups:
+            part = group.scores_of(slopes)
+            part.addcmul_(group.scores_of(weights), part.sum(-1, keepdim=True), value=-1)
+            for out, slope, other in ((to_query, part, k), (to_key, part.mT, q)):
+                target = group.of(out)
+                torch.baddbmm(target, slope, group.of(other), beta=0, alpha=ctx.scale, out=target)
+        grads = (to_query, to_key, to_value)
+        grads = [laid.together(part, shape) for part, shape in zip(grads, ctx.shapes, strict=True)]
         return *grads, None, None, None, None, None
+
+
+def _without(weights: Tensor, stays: Tensor, dropout: float) -> Tensor:
+    """Return the weights that stay, the larger by as much as others are dropped."""
+    return (weights * stays).mul_(1 / (1 - dropout) if dropout < 1 else 0.0)

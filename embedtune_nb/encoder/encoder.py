@@ -17,6 +17,7 @@ from sentence_transformers.util import batch_to_device
 
 from embedtune_nb.catalogue import BaseSpec, Prompts
 from embedtune_nb.encoder.choice import Choice
+from embedtune_nb.encoder.dropout import hasten_dropout
 from embedtune_nb.encoder.layout import Rows, choose_layout
 from embedtune_nb.encoder.load import load_sentence_transformer, without_progress_bars
 from embedtune_nb.encoder.precision import choose_bf16
@@ -85,6 +86,7 @@ class Encoder:
         self.prompts = self._install_prompts(prompts)
         layout, self.rows = choose_layout(model, rows)
         self.seam = RowSeam(model[0], layout) if isinstance(model[0], Transformer) else None
+        hasten_dropout(model)
 
     @classmethod
     def load(
