@@ -85,14 +85,14 @@ def attend_text_by_text(
     causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     heads = query.shape[1] // key.shape[1]
-    rows = [part[0].transpose(0, 1) for part in (query, key, value)]
-    rows[1:] = [part.repeat_interleave(heads, dim=1) if heads > 1 else part for part in rows[1:]]
+    q, k, v = (part[0].transpose(0, 1) for part in (query, key, value))
+    if heads > 1:
+        k, v = (part.repeat_interleave(heads, dim=1) for part in (k, v))
     if dropout == 0:
-        out = _by_kernel(*rows, lengths_of_texts, scale, causal, sliding_window)
-        return out[None], None
+        return _by_kernel(q, k, v, lengths_of_texts, scale, causal, sliding_window)[None], None
     with torch.autocast(query.device.type, enabled=False):  # small products gain nothing by bfloat16
-        rows = [_at_least_float32(part) for part in rows]
-        out = _DroppedOut.apply(*rows, lengths_of_texts, dropout, scale, causal, sliding_window)
+        q, k, v = (_at_least_float32(part) for part in (q, k, v))
+        out = _DroppedOut.apply(q, k, v, lengths_of_texts, dropout, scale, causal, sliding_window)
     return out.to(query.dtype)[None], None
 
 
@@ -175,9 +175,8 @@ class _DroppedOut(torch.autograd.Function):
             for out, slope, other in ((to_query, part, k), (to_key, part.mT, q)):
                 target = group.of(out)
                 torch.baddbmm(target, slope, group.of(other), beta=0, alpha=ctx.scale, out=target)
-        grads = (to_query, to_key, to_value)
-        grads = [laid.together(part, shape) for part, shape in zip(grads, ctx.shapes, strict=True)]
-        return *grads, None, None, None, None, None
+        to_inputs = zip((to_query, to_key, to_value), ctx.shapes, strict=True)
+        return *(laid.together(part, shape) for part, shape in to_inputs), None, None, None, None, None
 
 
 def _without(weights: Tensor, stays: Tensor, dropout: float) -> Tensor:

@@ -50,7 +50,7 @@ def hasten_dropout(module: nn.Module) -> None:
     """
     for part in module.modules():
         if type(part) is nn.Dropout:
-            part.forward = _Hastened(part).forward  # type: ignore[method-assign]
+            part.forward = _Hastened(part).forward  # type: ignore[assignment, method-assign]
 
 
 class _Hastened:

@@ -138,13 +138,14 @@ def hidden_places(width: int, causal: bool, window: int | None, device: torch.de
     causal, window
         See :func:`grouping`.
     """
-    narrow = window is not None and window < width
-    if not causal and not narrow:
+    if window is not None and window >= width:
+        window = None
+    if not causal and window is None:
         return None
     place = torch.arange(width, device=device)
     ahead = place - place[:, None]
     hidden = ahead > 0 if causal else torch.zeros_like(ahead, dtype=torch.bool)
-    return hidden | (ahead.abs() >= window) if narrow else hidden
+    return hidden if window is None else hidden | (ahead.abs() >= window)
 
 
 def _hidden(real: Tensor, causal: bool, window: int | None) -> Tensor | None:
