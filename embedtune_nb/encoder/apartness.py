@@ -41,7 +41,7 @@ class BlockMask:
     Empty places attend to each other; a row of a mask that allows nothing would yield NaN.
     """
 
-    attention = None
+    attention: str | None = None
 
     def __init__(self, config: PreTrainedConfig, *, causal: bool = False) -> None:
         self.config, self.causal = config, causal
@@ -87,7 +87,7 @@ class RestartedPositions:
     """No mask at all: the model finds the texts itself, where the positions begin anew."""
 
     words = "restarted positions, from which the model makes its own masks"
-    attention = None
+    attention: str | None = None
 
     def pack(self, lengths: list[int]) -> list[Pack]:
         """Fill rows of like width."""
@@ -102,7 +102,7 @@ class TextByText:
     """Attention that is computed for each text alone, in one row of all texts; see ``attention.py``."""
 
     words = "attention computed text by text"
-    attention = TEXT_BY_TEXT
+    attention: str | None = TEXT_BY_TEXT
 
     def pack(self, lengths: list[int]) -> list[Pack]:
         """Lay the texts end to end."""

@@ -95,15 +95,17 @@ def _random_texts(module: Transformer, longest: int) -> Features:
     lengths = [longest, 3, longest // 2, 1, longest // 3]
     counts = torch.tensor(lengths).clamp(1, longest)[:, None]
     place = torch.arange(longest)
-    left = module.tokenizer.padding_side == "left"
+    tokenizer = module.tokenizer
+    assert tokenizer is not None, "a module that reads text has one"
+    left = tokenizer.padding_side == "left"
     mask = (place >= longest - counts if left else place < counts).long()
     generator = torch.Generator().manual_seed(0)
     words = torch.randint(
         _FIRST_WORD, min(1000, module.config.vocab_size), (len(lengths), longest), generator=generator
     )
-    padding = module.tokenizer.pad_token_id or 0
+    padding = tokenizer.pad_token_id or 0
     features = {"input_ids": torch.where(mask.bool(), words, padding), "attention_mask": mask}
-    if "token_type_ids" in module.tokenizer.model_input_names:
+    if "token_type_ids" in tokenizer.model_input_names:
         features["token_type_ids"] = torch.zeros_like(mask)
     device = next(module.parameters()).device
     return {"modality": "text"} | {key: value.to(device) for key, value in features.items()}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.base.modules import Router
+from sentence_transformers.base.modules import Module, Router
 from sentence_transformers.sentence_transformer.modules import Dropout, Normalize
 from torch import nn
 
@@ -47,8 +47,12 @@ class KeptVectorsEncoder(Encoder):
         *,
         role: Role | None = None,
         progress: Callable[[int, int], None] | None = None,
+        bf16: bool | None = None,
     ) -> np.ndarray:
-        """Embed *texts*; only those that the base model has not read yet take time and are told."""
+        """Embed *texts*; only those that the base model has not read yet take time and are told.
+
+        *bf16* changes nothing: kept vectors are those of single precision.
+        """
         self.vectors.fill(texts, self.prompt(role), role, progress)
         return super().embed(texts, role=role)
 
@@ -101,13 +105,13 @@ class AdapterEncoder(KeptVectorsEncoder):
         if not self.queries_only:
             return list(modules)
         unchanged = Dropout(0.0)  # a route cannot be empty
-        return [Router.for_query_document(list(modules), [unchanged])]
+        return [Router.for_query_document(cast(list[Module], modules), [unchanged])]
 
     def _like_base(self, modules: Sequence[nn.Module]) -> SentenceTransformer:
         return SentenceTransformer(
             modules=list(modules),
             device=str(self._base.device),
-            prompts=dict(self._base.prompts),
+            prompts=dict(cast(dict[str, str], self._base.prompts)),
             default_prompt_name=self._base.default_prompt_name,
             similarity_fn_name=self._base.similarity_fn_name,
         )

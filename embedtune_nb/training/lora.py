@@ -62,7 +62,11 @@ class LoraLayers:
                 fix="leave lora_rank out, or train an adapter: {'adapter': 'linear'}.",
             )
         encoder.model.requires_grad_(False)
-        config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(self.targets))
+        config = LoraConfig(
+            r=rank,
+            lora_alpha=alpha,  # type: ignore[arg-type]  # declared a whole number, but any will do
+            target_modules=list(self.targets),
+        )
         torch.manual_seed(seed)
         self._tuner = LoraModel(first.model, {"default": config}, "default")
 

@@ -136,7 +136,7 @@ def _sides(plan: Plan) -> str:
         return ""
     return """
 Queries alone are adapted: `model.encode_document` gives the vectors of the base model, so an index of
-documents stays valid. Embed queries with `model.encode_query`; `model.encode` reads a text as a query.
+documents stays valid, and so does `model.encode`. Embed queries with `model.encode_query`.
 """
 
 
