@@ -51,18 +51,30 @@ class Split:
     report
         JSON-able: ``seed``, ``how``, ``counts`` and ``fractions`` of the parts, ``reasons``, ``advice``,
         ``removed``.
+    further
+        The splits of the further data of a run with several objectives.
     """
 
     train: Datasource
     selection: Datasource | None
     verdict: Datasource
     report: dict[str, Any]
+    further: tuple[Split, ...] = ()
+
+    @property
+    def every_part(self) -> list[Datasource]:
+        """All parts there are, those of further objectives included."""
+        own = [part for part in (self.train, self.selection, self.verdict) if part is not None]
+        return own + [part for other in self.further for part in other.every_part]
 
     def write(self, folder: str | Path) -> Path:
         """Write all parts into *folder*, the documents they share once; return the folder."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         record: dict[str, Any] = {"format": 1, "report": self.report, "parts": {}}
+        record["further"] = [f"objective-{place}" for place in range(2, 2 + len(self.further))]
+        for name, other in zip(record["further"], self.further, strict=True):
+            other.write(folder / name)
         pool = self.verdict.frames.get("corpus")
         if pool is not None:
             pool.to_parquet(folder / "corpus.parquet", index=False)
@@ -90,6 +102,7 @@ class Split:
         parts: dict[str, Datasource | None] = dict.fromkeys(PARTS)
         try:
             record = json.loads((folder / "split.json").read_text(encoding="utf-8"))
+            further = tuple(cls.read(folder / name) for name in record.get("further", []))
             shared = folder / "corpus.parquet"
             pool = pd.read_parquet(shared) if shared.exists() else None
             for name, part in record["parts"].items():
@@ -103,7 +116,7 @@ class Split:
             raise IntegrityError(
                 f"The split in {folder} cannot be read: {cause}.", expected="a folder written by Split.write"
             ) from cause
-        return cls(**parts, report=record["report"])  # type: ignore[arg-type]
+        return cls(**parts, report=record["report"], further=further)  # type: ignore[arg-type]
 
 
 def split(

@@ -9,11 +9,48 @@ import pandas as pd
 
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.kinds import LABELED, SCORED
-from embedtune_nb.errors import ColumnError, DataError, NotYetError
+from embedtune_nb.errors import ColumnError, DataError
+from embedtune_nb.plan.objectives import is_list_of_objectives
 
 VALUE_COLUMN = "value"
 # The kind that a column argument asks for; a value column goes with either.
 _KIND_OF = {"label": LABELED, "score": SCORED}
+
+
+def to_training_data(data: Any, **columns: Any) -> Any:
+    """Return *data* as a Datasource, or a list of pairs of data and loss with Datasources in it.
+
+    Parameters
+    ----------
+    data
+        As for :func:`to_datasource`, or ``[(data, loss), ...]``.
+    columns
+        As for :func:`to_datasource`; they name columns of a single table.
+
+    Raises
+    ------
+    ColumnError
+        If columns are named for several tables at once.
+    """
+    if not is_list_of_objectives(data):
+        return to_datasource(data, **columns)
+    named = [key for key, column in columns.items() if column not in (None, VALUE_COLUMN)]
+    if named:
+        raise ColumnError(
+            f"{named[0]}={columns[named[0]]!r} was given beside a list of objectives.",
+            expected="columns that are named where each Datasource is made",
+            fix=f"build each with Datasource.from_pandas(..., roles={{...}}), and leave {named[0]} out.",
+        )
+    return [(to_datasource(part), loss) for part, loss in data]
+
+
+def to_evaluation_data(data: Any, **columns: Any) -> Any:
+    """Return *data* as a Datasource; None, and lists of data with one entry an objective, stay such."""
+    if data is None:
+        return None
+    if isinstance(data, (list, tuple)) and not any(isinstance(part, dict) for part in data):
+        return [None if part is None else to_datasource(part) for part in data]
+    return to_datasource(data, **columns)
 
 
 def to_datasource(
@@ -48,12 +85,6 @@ def to_datasource(
             f"label_column={label_column!r} and score_column={score_column!r} were both given.",
             expected="one of them: classes to tell apart, or numbers to predict",
             fix="leave one out.",
-        )
-    if isinstance(data, (list, tuple)) and data and all(isinstance(part, tuple) for part in data):
-        raise NotYetError(
-            "Several objectives in one run are not part of this version yet.",
-            expected="one Datasource",
-            fix="train one after the other: a tuned model can be the base of the next run.",
         )
     if hasattr(data, "to_datasource"):
         source = data.to_datasource()

@@ -14,7 +14,12 @@ from embedtune_nb.data.split import split
 from embedtune_nb.data.split_retrieval import as_retrieval
 from embedtune_nb.errors import DataError
 from embedtune_nb.jobs.job import Job
-from embedtune_nb.models.coerce import VALUE_COLUMN, to_datasource
+from embedtune_nb.models.coerce import (
+    VALUE_COLUMN,
+    to_datasource,
+    to_evaluation_data,
+    to_training_data,
+)
 from embedtune_nb.models.tune import begin
 from embedtune_nb.plan.plan import Plan
 from embedtune_nb.plan.resolve import resolve
@@ -179,9 +184,9 @@ class EmbeddingModel:
         }
         plan, _ = resolve(
             self._spec,
-            to_datasource(data, **columns),
+            to_training_data(data, **columns),
             name=name,
-            eval_datasource=None if eval_datasource is None else to_datasource(eval_datasource, **columns),
+            eval_datasource=to_evaluation_data(eval_datasource, **columns),
             loss=loss,
             hyperparams=hyperparams,
             trial_count=trial_count,
@@ -216,11 +221,14 @@ class EmbeddingModel:
             Unique, regardless of case; letters, digits, dots, dashes, underscores.
         data
             A Datasource or anything with ``to_datasource()``, a DataFrame, a list of dicts or a dict of
-            columns.
+            columns. Several objectives in one run: a list of pairs, ``[(data, "contrastive"),
+            (more_data, "cosent")]``; batches of all take turns, and the first selects and decides.
         eval_datasource
-            The data of the verdict. None: 20 % of *data*, at most 2,000 rows, held out without leaks.
+            The data of the verdict. None: 20 % of *data*, at most 2,000 rows, held out without leaks. With
+            several objectives that of the first, or a list with one entry for each.
         loss
-            None: ``"prediction"`` for labels, ``"contrastive"`` for pairs and retrieval.
+            None: ``"prediction"`` for labels and scores, ``"cosent"`` for scored pairs, ``"contrastive"`` for
+            all other data.
         hyperparams
             Only what should differ from the defaults; an unknown key is an error.
         trial_count
@@ -258,8 +266,8 @@ class EmbeddingModel:
         job: Job = begin(
             self._spec,
             name,
-            to_datasource(data, **columns),
-            eval_datasource=None if eval_datasource is None else to_datasource(eval_datasource, **columns),
+            to_training_data(data, **columns),
+            eval_datasource=to_evaluation_data(eval_datasource, **columns),
             loss=loss,
             hyperparams=hyperparams,
             trial_count=trial_count,

@@ -150,6 +150,12 @@ class FinetunedEmbeddingModel(EmbeddingModel):
         return Verdict.from_dict(self._record.facts["verdict"])
 
     @property
+    def verdicts(self) -> list[Verdict]:
+        """The verdict on each objective's own data and metric; the first is :attr:`verdict`."""
+        further = self._record.facts.get("further_objectives", [])
+        return [self.verdict, *(Verdict.from_dict(other["verdict"]) for other in further)]
+
+    @property
     def metrics(self) -> dict[str, dict[str, float]]:
         """``{"before": {...}, "after": {...}}`` on the verdict part."""
         return self._record.facts["metrics"]
@@ -172,7 +178,9 @@ class FinetunedEmbeddingModel(EmbeddingModel):
         """
         evaluation = super().evaluate(data, **options)
         columns = {key: value for key, value in options.items() if key.endswith("_column")}
-        if to_datasource(data, **columns).fingerprint == self.recipe.data["fingerprint"]:
+        recipe = self.recipe
+        trained_on = {part["fingerprint"] for part in (recipe.data, *(o.data for o in recipe.further))}
+        if to_datasource(data, **columns).fingerprint in trained_on:
             evaluation.notes.append(
                 "This model was trained on a part of this data, so the figures flatter it; "
                 "model.verdict rests on the part it never saw."

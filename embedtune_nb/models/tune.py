@@ -6,7 +6,6 @@ import warnings
 from typing import Any
 
 from embedtune_nb.catalogue import BaseSpec
-from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.split import Split
 from embedtune_nb.errors import AlreadyExistsError, PlanError
 from embedtune_nb.jobs.feed import ALIVE_STATES
@@ -25,9 +24,9 @@ _CARRIED_ON = ("stopped", "failed", "lost")
 def begin(
     spec: BaseSpec,
     name: str,
-    data: Datasource,
+    data: Any,
     *,
-    eval_datasource: Datasource | None,
+    eval_datasource: Any,
     loss: str | None,
     hyperparams: dict[str, Any] | None,
     trial_count: int,

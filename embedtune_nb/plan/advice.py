@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from embedtune_nb.catalogue import BaseSpec
@@ -22,6 +22,8 @@ _FEW_FOR_SECOND_PASS = 1000
 _MUCH_CUT = 0.05
 _IMBALANCE = 10
 _HIGH_RATE = 1e-3
+# From here on it pays to find out more cheaply first.
+_LONG_SECONDS = 3600.0
 # Share of the main memory that a run may take before the rest of the system suffers.
 _FULL = 0.8
 
@@ -36,11 +38,14 @@ def advise(
     left_out: Sequence[str] = (),
 ) -> list[str]:
     """Return what a careful colleague would say about this plan, most important first."""
-    sentences = [*_about_data(choices, split, rows, left_out), *_about_settings(choices, base, truncated)]
-    return [sentence for sentence in sentences if sentence]
+    about_data = advise_on_data(choices.loss, split, rows, choices["batch_size"], left_out)
+    return [*about_data, *_about_settings(choices, base, truncated)]
 
 
-def _about_data(choices: Choices, split: Any, rows: int, left_out: Sequence[str]) -> list[str]:
+def advise_on_data(
+    loss: str, split: Any, rows: int, batch_size: int, left_out: Sequence[str] = ()
+) -> list[str]:
+    """Return what is worth knowing about the data of one objective, *rows* of which are trained on."""
     found = []
     if rows < _SMALL_DATA:
         found.append(
@@ -53,21 +58,22 @@ def _about_data(choices: Choices, split: Any, rows: int, left_out: Sequence[str]
             f"{few:,} training {what} are fewer than the {usual:,} that guides ask for: the verdict's "
             "interval will tell whether they were enough."
         )
-    if split.train.kind == SCORED and choices.loss == "prediction":
+    if split.train.kind == SCORED and loss == "prediction":
         found.append('If nearest neighbours are the goal, try loss="contrastive" next.')
     found += [f"Not trained on: {sentence}" for sentence in left_out]
     found += split.report.get("advice", [])
-    found += lint_advice(split.train, choices["batch_size"] if choices.loss == "contrastive" else None)
+    batch = batch_size if loss == "contrastive" else None
+    found += lint_advice(split.train, batch, held_out=split.verdict)
     if split.train.kind == LABELED:
-        found += _about_labels(choices, split)
+        found += _about_labels(loss, split)
     return found
 
 
-def _about_labels(choices: Choices, split: Any) -> list[str]:
+def _about_labels(loss: str, split: Any) -> list[str]:
     found = []
     counts = split.train.frames["examples"]["label"].value_counts()
     single = int((counts == 1).sum())
-    if single and choices.loss in ("contrastive", "triplet"):
+    if single and loss in ("contrastive", "triplet"):
         found.append(
             f"{single} of {len(counts)} classes have one training row: it has no positive to learn from."
         )
@@ -75,7 +81,7 @@ def _about_labels(choices: Choices, split: Any) -> list[str]:
         found.append(
             f"Classes differ much in size ({counts.max():,} rows of {counts.idxmax()!r}, "
             f"{counts.min():,} of {counts.idxmin()!r}): read f1_macro beside accuracy."
-            + ("" if choices.loss == "proxy" else ' loss="proxy" gives every class the same weight.')
+            + ("" if loss == "proxy" else ' loss="proxy" gives every class the same weight.')
         )
     unseen = set(split.verdict.frames["examples"]["label"]) - set(counts.index)
     if unseen:
@@ -84,7 +90,7 @@ def _about_labels(choices: Choices, split: Any) -> list[str]:
             f"{len(unseen)} labels of the evaluation data never occur in training ({some}"
             f"{', ...' if len(unseen) > 3 else ''}): they count as wrong."
         )
-    if choices.loss == "prediction":
+    if loss == "prediction":
         found.append(
             'If nearest neighbours or search are the goal, try loss="contrastive" next; for classes that '
             'shall lie well apart, loss="triplet".'
@@ -144,9 +150,19 @@ def _about_watching(choices: Choices) -> list[str]:
     return found
 
 
-def advise_on_cost(choices: Choices, work: Workload, memory: int | None, available: int) -> list[str]:
-    """Return advice on what the estimate says: memory in bytes that is needed and that is there."""
+def advise_on_cost(
+    choices: Choices, base: BaseSpec, work: Workload, expected: Mapping[str, Any], available: int
+) -> list[str]:
+    """Return advice on what the estimate *expected* says; *available* is the memory there is, in bytes."""
     found = []
+    seconds, memory = expected["seconds_high"], expected["peak_memory_bytes"]
+    whole_encoder = base.architecture == "transformer" and "adapter" not in choices.settings
+    if seconds is not None and seconds > _LONG_SECONDS and whole_encoder:
+        found.append(
+            f"This may take {seconds / 3600:.1f} hours here. adapter='linear', a smaller base model or "
+            "max_steps show sooner whether tuning gains anything; a GPU shortens it. Collecting data usually "
+            "costs more than computing."
+        )
     if memory is not None and memory > _FULL * available:
         found.append(
             f"About {memory / 1e9:.1f} GB will be needed, and this machine has {available / 1e9:.1f} GB. "

@@ -26,8 +26,15 @@ _SWINGS, _SWING_SHARE = 4.0, 0.1
 class Curve(Protocol):
     """One metric over a run; both lists have equal length."""
 
-    step: Sequence[float]
-    value: Sequence[float]
+    @property
+    def step(self) -> Sequence[float]:
+        """Optimizer steps."""
+        ...
+
+    @property
+    def value(self) -> Sequence[float]:
+        """What was measured there."""
+        ...
 
 
 def advise_on_run(series: Mapping[str, Curve], settings: Mapping[str, Any]) -> list[str]:
@@ -41,7 +48,8 @@ def advise_on_run(series: Mapping[str, Curve], settings: Mapping[str, Any]) -> l
         The settings of the run's plan as plain values.
     """
     found = []
-    loss = series.get("train/loss")
+    # of several objectives the losses differ in size, and their mix swings with whose turn it is
+    loss = series.get("train/loss_1") or series.get("train/loss")
     if loss is not None and len(loss.value) >= _LEAST_POINTS and np.isfinite(loss.value).all():
         found += _about_loss(
             np.asarray(loss.value, dtype=float), np.asarray(loss.step, dtype=float), settings
@@ -57,7 +65,7 @@ def advise_on_run(series: Mapping[str, Curve], settings: Mapping[str, Any]) -> l
 
 def _about_loss(values: np.ndarray, steps: np.ndarray, settings: Mapping[str, Any]) -> list[str]:
     level = np.array([np.median(part) for part in np.array_split(values, _STRETCHES)])
-    start, end, rate = level[0], level[-1], settings.get("learning_rate")
+    start, end, rate = level[0], level[-1], float(settings["learning_rate"])
     unit = max(abs(start), 1e-12)
     worst = level.max()
     if worst > start + _RISE * unit:

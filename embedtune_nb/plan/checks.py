@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from embedtune_nb.data.kinds import LABELED, SCORED, SCORED_PAIRS
-from embedtune_nb.errors import DataError, NotYetError, PlanError
+from embedtune_nb.errors import DataError, PlanError
 from embedtune_nb.plan.losses import Loss
 from embedtune_nb.plan.rows import TrainingRows
 
@@ -97,18 +97,11 @@ def _check_classes(labels: Any, where: str) -> None:
 
 
 def _as_datasource(data: Any, what: str) -> Any:
-    if isinstance(data, (list, tuple)) and data and all(isinstance(part, (list, tuple)) for part in data):
-        raise NotYetError(
-            f"{what} is a list of {len(data)} objectives; several in one run are not part of this version "
-            "yet.",
-            expected="one Datasource",
-            fix="train on one after the other: finetune again from the model that the first run made.",
-        )
     convert = getattr(data, "to_datasource", None)
     if convert is None:
         raise DataError(
             f"{what} is a {type(data).__name__}.",
-            expected="a Datasource, or something with to_datasource()",
+            expected="a Datasource, something with to_datasource(), or a list of pairs: data and its loss",
             fix="read it with Datasource.from_pandas, from_list, from_csv, from_jsonl or from_parquet.",
         )
     return convert()

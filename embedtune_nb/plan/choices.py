@@ -51,6 +51,13 @@ class Choices:
         """Set *name* to *value* even against the user's wish; the reason says why."""
         self.settings[name] = Setting(value, "inferred", reason)
 
+    def without_effect(self, why: str, *names: str) -> None:
+        """Say beside each of *names* that the user set why that changes nothing."""
+        for name in names:
+            if name in self.given and name in self.settings:
+                value = self.settings[name].value
+                self.settings[name] = Setting(value, "user", f"{ASKED}, but it has no effect: {why}")
+
     def default(self, name: str, value: Any, reason: str) -> None:
         """Set *name* to the user's value, else to the fixed *value*."""
         if name in self.given:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from embedtune_nb.catalogue import CATALOGUE, BaseSpec
@@ -13,23 +13,33 @@ def finetune_cell(
     base: BaseSpec,
     name: str,
     *,
-    description: str,
-    has_eval: bool,
-    loss: str | None,
+    described: Sequence[str],
+    losses: Sequence[str | None],
+    has_eval: Sequence[bool],
     given: Mapping[str, Any],
     seed: int,
     executor: str,
 ) -> str:
     """Return the call as code; only what the user chose is written out, defaults stay defaults.
 
-    *description* says what ``data`` is, for the reader.
+    *described* says what the data of each objective is, for the reader.
     """
     model = f".{base.id}" if base.id in CATALOGUE else f"({_quoted(base.path or str(base.hub_id))})"
-    arguments = [f"{_quoted(name)},", f"data,  # {' '.join(description.split())}"]
-    if has_eval:
-        arguments.append("eval_data,")
-    if loss is not None:
-        arguments.append(f"loss={_quoted(loss)},")
+    comments = [" ".join(description.split()) for description in described]
+    arguments = [f"{_quoted(name)},"]
+    if len(losses) == 1:
+        arguments.append(f"data,  # {comments[0]}")
+        arguments += ["eval_data,"] * has_eval[0]
+        arguments += [f"loss={_quoted(loss)}," for loss in losses if loss is not None]
+    else:
+        pairs = [
+            f"    (data_{place}, {_quoted(loss)}),  # {comment}"
+            for place, (loss, comment) in enumerate(zip(losses, comments, strict=True), 1)
+        ]
+        arguments += ["[", *pairs, "],"]
+        if any(has_eval):
+            parts = [f"eval_data_{place}" if own else "None" for place, own in enumerate(has_eval, 1)]
+            arguments.append(f"[{', '.join(parts)}],")
     if given:
         arguments.append(f"hyperparams={{{_items(given)}}},")
     if executor != "process":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from embedtune_nb.errors import NotYetError, PlanError, did_you_mean
@@ -301,10 +301,12 @@ HYPERPARAMS: dict[str, Hyperparam] = {
 }
 
 
-def check_hyperparams(given: Mapping[str, Any] | None, *, loss: str, trial_count: int = 1) -> dict[str, Any]:
+def check_hyperparams(
+    given: Mapping[str, Any] | None, *, loss: str | Sequence[str], trial_count: int = 1
+) -> dict[str, Any]:
     """Return the checked, plain values of the hyperparameters a user gave.
 
-    ``None`` as a value means "as if not given".
+    ``None`` as a value means "as if not given". Of several losses, one that uses a key is enough.
 
     Raises
     ------
@@ -332,14 +334,15 @@ def check_hyperparams(given: Mapping[str, Any] | None, *, loss: str, trial_count
             expected="trial_count=1",
             fix="start single runs with different hyperparams and names, and compare their verdicts.",
         )
+    losses = [loss] if isinstance(loss, str) else list(loss)
     return {
-        str(key): _checked(str(key), value, loss)
+        str(key): _checked(str(key), value, losses)
         for key, value in (given or {}).items()
         if value is not None or key not in HYPERPARAMS
     }
 
 
-def _checked(key: str, value: Any, loss: str) -> Any:
+def _checked(key: str, value: Any, losses: Sequence[str]) -> Any:
     entry = HYPERPARAMS.get(key)
     if entry is None:
         raise PlanError(
@@ -354,9 +357,9 @@ def _checked(key: str, value: Any, loss: str) -> Any:
             expected=f"one value: {entry.allowed}",
             fix="give one value, and start a run for each further one.",
         )
-    if entry.losses and loss not in entry.losses:
+    if entry.losses and not set(entry.losses) & set(losses):
         raise PlanError(
-            f"{key} has no effect with loss={loss!r}.",
+            f"{key} has no effect with {' or '.join(f'loss={loss!r}' for loss in losses)}.",
             expected=f"{key} only with {' or '.join(f'loss={name!r}' for name in entry.losses)}",
             fix=f"leave {key} out, or choose that loss.",
         )

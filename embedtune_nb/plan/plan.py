@@ -50,6 +50,38 @@ class Setting:
         return {"value": self.value, "source": self.source, "reason": self.reason}
 
 
+@dataclass(frozen=True)
+class FurtherObjective:
+    """One more data set with its loss, in a run with several objectives.
+
+    Attributes
+    ----------
+    data
+        As that of the plan.
+    settings
+        What this objective has of its own, by name; all else it shares with the plan.
+    """
+
+    data: Mapping[str, Any]
+    settings: Mapping[str, Setting]
+
+    @property
+    def title(self) -> str:
+        """Its loss and the name of its data."""
+        return f"{self.settings['loss'].value} on {self.data.get('name') or self.data.get('kind')}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the objective as a dict that JSON can carry."""
+        settings = {name: setting.to_json() for name, setting in self.settings.items()}
+        return {"data": dict(self.data), "settings": settings}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> FurtherObjective:
+        """Return the objective that :meth:`to_json` described."""
+        settings = {name: Setting(**setting) for name, setting in content["settings"].items()}
+        return cls(content["data"], settings)
+
+
 @dataclass(frozen=True, repr=False)
 class Plan:
     """All that a worker needs to know, beside the data itself.
@@ -75,6 +107,9 @@ class Plan:
         The Python cell that repeats the call.
     kind
         Kind of job.
+    further
+        Data and losses beside the first, in a run with several objectives. *data* and *settings* are
+        those of the first, which selects and decides.
     """
 
     name: str
@@ -86,6 +121,7 @@ class Plan:
     advice: tuple[str, ...] = ()
     code: str = ""
     kind: str = field(default="finetune")
+    further: tuple[FurtherObjective, ...] = ()
 
     def __post_init__(self) -> None:
         for attribute in ("base", "data", "settings", "estimate"):
@@ -100,6 +136,13 @@ class Plan:
                 fix=f"{did_you_mean(name, self.settings)}Correct the name.",
             )
         return self.settings[name].value
+
+    @property
+    def objectives(self) -> list[dict[str, Any]]:
+        """The settings of each objective as plain values, shared ones included; the first one's first."""
+        shared = {name: setting.value for name, setting in self.settings.items()}
+        own = [{name: s.value for name, s in other.settings.items()} for other in self.further]
+        return [shared, *({**shared, **values} for values in own)]
 
     @property
     def recipe_fingerprint(self) -> str:
@@ -120,20 +163,26 @@ class Plan:
         ]
 
     def _recipe(self) -> dict[str, Any]:
-        split = self.data.get("split") or {}
-        return {
+        recipe = {
             "base model": self.base.get("hub_id") or self.base.get("id"),
-            "kind of data": self.data.get("kind"),
-            "data": self.data.get("fingerprint"),
-            "evaluation data": split.get("eval_fingerprint"),
+            **_fingerprints(self.data),
             **{name: s.value for name, s in self.settings.items() if name not in _NOT_RECIPE},
         }
+        for place, other in enumerate(self.further, 2):
+            own = {**_fingerprints(other.data), **{name: s.value for name, s in other.settings.items()}}
+            recipe |= {f"{what} (objective {place})": value for what, value in own.items()}
+        return recipe
 
     def to_frame(self) -> pd.DataFrame:
         """Return the settings as a DataFrame: setting, value, source, reason; one row each."""
         import pandas as pd
 
         rows = [(name, s.value, s.source, s.reason) for name, s in self.settings.items()]
+        for place, other in enumerate(self.further, 2):
+            rows += [
+                (f"{name} (objective {place})", s.value, s.source, s.reason)
+                for name, s in other.settings.items()
+            ]
         return pd.DataFrame(rows, columns=["setting", "value", "source", "reason"]).astype({"value": object})
 
     def to_json(self) -> dict[str, Any]:
@@ -149,6 +198,7 @@ class Plan:
             "executor": self.executor,
             "advice": list(self.advice),
             "code": self.code,
+            "further": [other.to_json() for other in self.further],
         }
 
     @classmethod
@@ -177,6 +227,7 @@ class Plan:
             advice=tuple(facts["advice"]),
             code=facts["code"],
             kind=facts["kind"],
+            further=tuple(FurtherObjective.from_json(other) for other in facts.get("further", ())),
         )
 
     def __repr__(self) -> str:
@@ -188,3 +239,11 @@ class Plan:
         from embedtune_nb.plan.table import plan_as_html
 
         return plan_as_html(self)
+
+
+def _fingerprints(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "kind of data": data.get("kind"),
+        "data": data.get("fingerprint"),
+        "evaluation data": (data.get("split") or {}).get("eval_fingerprint"),
+    }

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from embedtune_nb.catalogue import BaseSpec, ensure_available
+from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.kinds import LABELED, SCORED
 from embedtune_nb.data.split import Split, split
 from embedtune_nb.errors import NotYetError, PlanError, did_you_mean
-from embedtune_nb.plan.advice import advise, advise_on_cost
-from embedtune_nb.plan.checks import check_data, check_rows, check_training_part
+from embedtune_nb.plan.advice import advise, advise_on_cost, advise_on_data
 from embedtune_nb.plan.choices import Choices
 from embedtune_nb.plan.code import finetune_cell
 from embedtune_nb.plan.estimate import Workload
 from embedtune_nb.plan.hyperparams import check_hyperparams
 from embedtune_nb.plan.instruction import advise_on_instruction, choose_instruction
-from embedtune_nb.plan.losses import check_loss
 from embedtune_nb.plan.machine import this_machine
-from embedtune_nb.plan.objective_settings import choose_objective
-from embedtune_nb.plan.plan import Plan, Setting
-from embedtune_nb.plan.rows import training_rows
+from embedtune_nb.plan.objectives import (
+    Settled,
+    advise_on_sharing,
+    choose_neighbor_count,
+    given_for,
+    settle,
+    settle_further,
+    wanted_objectives,
+)
+from embedtune_nb.plan.plan import FurtherObjective, Plan, Setting
 from embedtune_nb.plan.schedule import choose_evaluation, choose_steps
 from embedtune_nb.plan.texts import TrainingTexts, choose_length, read_training_texts
 from embedtune_nb.plan.trained_part import (
@@ -62,13 +69,15 @@ def resolve(
     base
         The model to start from.
     data
-        A Datasource, or anything with ``to_datasource()``.
+        A Datasource, or anything with ``to_datasource()``; or a list of pairs of such data and its loss,
+        ``[(data, "contrastive"), (more, "cosent")]``, of which the first selects and decides.
     name
         Name of the model to be made.
     eval_datasource
-        The data of the verdict, of the same kind as *data*; None holds a part of *data* out.
+        The data of the verdict, of the same kind as *data*; None holds a part of *data* out. With several
+        objectives that of the first, or a list.
     loss
-        None: ``"prediction"`` for labels, ``"contrastive"`` for pairs and retrieval.
+        None: the default of the kind of data, see ``DEFAULT_LOSS``.
     hyperparams
         What should differ from the defaults; see ``HYPERPARAMS``.
     seed
@@ -93,30 +102,30 @@ def resolve(
     check_executor(executor)
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**32:
         raise PlanError(f"seed is {seed!r}.", expected="a whole number from 0", fix="give such a number.")
-    data, eval_datasource = check_data(data, eval_datasource)
-    objective, loss_source, loss_reason = check_loss(data.kind, loss)
-    given = check_hyperparams(hyperparams, loss=objective.name, trial_count=trial_count)
+    wanted = wanted_objectives(data, loss, eval_datasource)
+    first, *others = wanted
+    names = [one.loss.name for one in wanted]
+    given = check_hyperparams(hyperparams, loss=names, trial_count=trial_count)
     ensure_available(base)
 
-    choices = Choices(given, objective.name)
-    choices.settings["loss"] = Setting(objective.name, loss_source, loss_reason)
-    selection = choose_evaluation(choices, data.kind)
-    choose_trained_part(choices, base, data.kind)
-    parts = split(data, seed=int(seed), selection=selection, eval_datasource=eval_datasource)
-    prompts = choose_instruction(choices, base, data)
-    check_training_part(objective, parts)
-    choose_objective(choices, base, parts.train)
-    hard_negatives = choices["hard_negatives"] if "hard_negatives" in choices.settings else None
-    rows = training_rows(parts.train, objective.name, hard_negatives)
-    check_rows(objective, rows)
-    texts = read_training_texts(base, rows, prompts)
-    choose_steps(choices, texts.rows)
+    choices = Choices(given_for(first, others, given), first.loss.name)
+    choices.settings["loss"] = Setting(first.loss.name, first.source, first.reason)
+    selection = choose_evaluation(choices, first.data.kind)
+    choose_trained_part(choices, base, [one.data.kind for one in wanted])
+    parts = split(first.data, seed=int(seed), selection=selection, eval_datasource=first.evaluation)
+    prompts = choose_instruction(choices, base, first.data)
+    main = settle(first, choices, parts, base)
+    further = [settle_further(one, given_for(one, wanted, given), base, int(seed)) for one in others]
+    parts = replace(parts, further=tuple(other.parts for other in further))
+    tables = [main.rows, *(other.rows for other in further)]
+    texts = read_training_texts(base, tables, prompts)
+    choose_steps(choices, [len(table) for table in tables])
     lengths = read_once if is_adapter(choices) else choose_length
     truncated = lengths(choices, base, texts.profile)
-    _choose_learning_rate(choices, base, data.kind)
+    _choose_learning_rate(choices, base, first.data.kind)
     choices.take("learning_rate_scheduler", "weight_decay", "bf16", "micro_batch_size")
     choices.take("checkpoint_save_steps", "checkpoint_save_total_limit")
-    _choose_neighbors(choices, data.kind, texts.rows)
+    _choose_neighbors(choices, first.data.kind, len(main.rows))
     seed_source = "default" if seed == SEED else "user"
     choices.settings["seed"] = Setting(int(seed), seed_source, "of split, shuffling, new weights and verdict")
     count_trained(choices, base)
@@ -126,25 +135,39 @@ def resolve(
     plan = Plan(
         name=name,
         base=base.to_dict(),
-        data=_describe(data, eval_datasource, parts, texts, truncated, rows.left_out),
+        data={
+            **_describe(main),
+            "truncated_share": truncated,
+            "token_percentiles": texts.profile.percentiles,
+        },
         settings=choices.settings,
         estimate=expected,
         executor=executor,
         advice=(
-            *advise(choices, base, parts, rows=texts.rows, truncated=truncated, left_out=rows.left_out),
-            *advise_on_instruction(choices, base, data),
-            *advise_on_cost(choices, work, expected["peak_memory_bytes"], machine.memory_bytes),
+            *advise(
+                choices,
+                base,
+                parts,
+                rows=len(main.rows),
+                truncated=truncated,
+                left_out=main.rows.left_out,
+            ),
+            *_advise_on_further(further, choices),
+            *advise_on_sharing([main, *further]),
+            *advise_on_instruction(choices, base, first.data),
+            *advise_on_cost(choices, base, work, expected, machine.memory_bytes),
         ),
         code=finetune_cell(
             base,
             name,
-            description=f"{data.name or data.kind}: {len(data):,} {data.kind} rows",
-            has_eval=eval_datasource is not None,
-            loss=loss,
+            described=[_described(one.data) for one in wanted],
+            losses=[loss] if len(wanted) == 1 else names,
+            has_eval=[one.evaluation is not None for one in wanted],
             given=given,
             seed=int(seed),
             executor=executor,
         ),
+        further=tuple(FurtherObjective(_describe(other), other.choices.settings) for other in further),
     )
     return plan, parts
 
@@ -179,9 +202,14 @@ def _choose_neighbors(choices: Choices, kind: str, rows: int) -> None:
     if kind not in (LABELED, SCORED):
         _refuse_neighbor_settings(choices, kind)
         return
-    choices.take("neighbor_count", "neighbor_eval_count", "neighbor_eval_pool_subsample")
-    if choices["neighbor_count"] > rows:
-        choices.overrule("neighbor_count", rows, f"there are only {rows} training rows to ask")
+    choose_neighbor_count(choices, rows)
+    choices.take("neighbor_eval_count", "neighbor_eval_pool_subsample")
+    if choices["eval_method"] != "neighbor":
+        why = f"eval_method={choices['eval_method']!r} asks no neighbours during training"
+        choices.without_effect(why, "neighbor_eval_count", "neighbor_eval_pool_subsample")
+    elif choices["eval_steps"] in ("end", "off"):
+        why = "nothing is evaluated during training, and the verdict is taken from all texts"
+        choices.without_effect(why, "neighbor_eval_count", "neighbor_eval_pool_subsample")
 
 
 def _refuse_neighbor_settings(choices: Choices, kind: str) -> None:
@@ -196,37 +224,51 @@ def _refuse_neighbor_settings(choices: Choices, kind: str) -> None:
         )
 
 
-def _describe(
-    data: Any,
-    evaluation: Any,
-    parts: Split,
-    texts: TrainingTexts,
-    truncated: float | None,
-    left_out: tuple[str, ...],
-) -> dict[str, Any]:
-    report = dict(parts.report)
+def _advise_on_further(further: Sequence[Settled], choices: Choices) -> list[str]:
+    found = []
+    for place, other in enumerate(further, 2):
+        data, rows = other.wanted.data, other.rows
+        told = advise_on_data(
+            other.choices.loss, other.parts, len(rows), choices["batch_size"], rows.left_out
+        )
+        if data.instruction not in (None, choices["instruction"]):
+            told.append(
+                f"The collection's instruction {data.instruction!r} is not used: one model reads all texts "
+                "the same way, that of the first objective."
+            )
+        found += [f"Objective {place} ({other.wanted}): {sentence}" for sentence in told]
+    return found
+
+
+def _described(data: Datasource) -> str:
+    return f"{data.name or data.kind}: {len(data):,} {data.kind} rows"
+
+
+def _describe(objective: Settled) -> dict[str, Any]:
+    data, evaluation = objective.wanted.data, objective.wanted.evaluation
+    report = dict(objective.parts.report)
     report.setdefault("eval_fingerprint", None if evaluation is None else evaluation.fingerprint)
     return {
         "kind": data.kind,
         "name": data.name,
         "rows": len(data),
-        "training_rows": texts.rows,
+        "training_rows": len(objective.rows),
         "fingerprint": data.fingerprint,
         "roles": {role: {"column": str(c.column), "reason": c.reason} for role, c in data.roles.items()},
         "dropped": [{"count": int(drop.count), "reason": drop.reason} for drop in data.dropped],
-        "not_trained_on": list(left_out),
+        "not_trained_on": list(objective.rows.left_out),
         "split": report,
-        "truncated_share": truncated,
-        "token_percentiles": texts.profile.percentiles,
     }
 
 
 def _workload(choices: Choices, base: BaseSpec, parts: Split, texts: TrainingTexts) -> Workload:
     mean_characters = max(texts.characters / (texts.rows * texts.texts_per_row), 1.0)
-    # The verdict is taken before and after; labels are searched among the training texts.
-    passes = 2 * _characters(parts.verdict)
-    if parts.train.kind in (LABELED, SCORED):
-        passes += 2 * _characters(parts.train)
+    # Verdicts are taken before and after; labels are searched among the training texts.
+    passes = 0
+    for judged in (parts, *parts.further):
+        passes += 2 * _characters(judged.verdict)
+        if judged.train.kind in (LABELED, SCORED):
+            passes += 2 * _characters(judged.train)
     if choices.settings.get("false_negative_masking") and choices["false_negative_masking"]:
         passes += texts.characters
     if parts.selection is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -21,10 +21,10 @@ from embedtune_nb.data.kinds import (
 )
 from embedtune_nb.errors import LossError
 
+Role = Literal["query", "document"]
 ANCHOR, POSITIVE, NEGATIVE = "anchor", "positive", "negative"
 #: Hard negatives of a row in a batch: each is one more text to embed a row.
 MOST_NEGATIVES = 5
-_SIDES = ("query", "document")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class TrainingRows:
     """
 
     texts: dict[str, list[str]]
-    roles: dict[str, Literal["query", "document"] | None]
+    roles: dict[str, Role | None]
     labels: list[Any] | None = None
     left_out: tuple[str, ...] = field(default=())
 
@@ -122,8 +122,12 @@ def _contrast(
     for place in range(most):
         name = f"{NEGATIVE}_{place + 1}"
         texts[name] = [some[place] if place < len(some) else "" for some in negatives]
-    roles = {name: _SIDES[name != ANCHOR] for name in texts}
-    return TrainingRows(texts, roles, left_out=left_out)
+    return TrainingRows(texts, _searching(texts), left_out=left_out)
+
+
+def _searching(columns: Iterable[str]) -> dict[str, Role | None]:
+    """Return the roles of columns of which the anchors search the others."""
+    return {name: "query" if name == ANCHOR else "document" for name in columns}
 
 
 def _triplets(examples: pd.DataFrame, loss: str, most: int) -> TrainingRows:
@@ -137,7 +141,7 @@ def _triplets(examples: pd.DataFrame, loss: str, most: int) -> TrainingRows:
             POSITIVE: [text for text, size in zip(positives, sizes, strict=True) for _ in range(size)],
             NEGATIVE: [text for some in negatives for text in some],
         }
-        return TrainingRows(texts, {name: _SIDES[name != ANCHOR] for name in texts})
+        return TrainingRows(texts, _searching(texts))
     unused = sum(max(len(some) - most, 0) for some in negatives)
     told = (f"{unused:,} hard negatives: more than {most} in their row (hard_negatives).",) if unused else ()
     return _contrast(anchors, positives, [some[:most] for some in negatives], told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from embedtune_nb.data.kinds import LABELED, NLI, SCORED, SCORED_PAIRS, TRIPLETS
 from embedtune_nb.errors import PlanError
@@ -23,13 +24,15 @@ _METHOD_REASON = {
     "triplet": "whether the positive is nearer than the negatives is what this data is about",
     "similarity": "the order of similarities is what this data is about",
 }
-_METRIC_REASON = {
+METRIC_REASON = {
     "accuracy": "share of held-out texts whose nearest neighbours vote right",
     "mae": "how far the mean score of the nearest neighbours is off",
     "ndcg@10": "rewards the right documents near the top of the first ten",
     "triplet_accuracy": "share of held-out rows whose positive is nearer than every negative",
     "spearman": "how well the order of the cosines follows the order of the judgements",
 }
+#: A curve needs points: however short the run, about this many are logged.
+LEAST_POINTS = 50
 # At most about this many points on the loss curve, which is more than a screen has room for.
 _CURVE_POINTS = 200
 # With fewer steps than this, a curve says little and the learning rate has no time to rise and fall.
@@ -54,7 +57,7 @@ def choose_evaluation(choices: Choices, kind: str) -> bool:
     other single runs have 1 epoch, or 3 with early stopping.
     """
     metric = PRIMARY[kind]
-    choices.settings["metric"] = Setting(metric, "default", _METRIC_REASON[metric])
+    choices.settings["metric"] = Setting(metric, "default", METRIC_REASON[metric])
     methods = eval_methods(kind, choices.loss)
     choices.default("eval_method", methods[0], _METHOD_REASON[methods[0]])
     if choices["eval_method"] not in methods:
@@ -101,15 +104,23 @@ def _choose_stopping(choices: Choices) -> None:
         choices.default("eval_steps", "epoch", "early stopping watches every epoch")
     else:
         choices.default("eval_steps", "end", f"eval_method={method!r} takes time, and nothing waits for it")
+    if choices["eval_steps"] in ("end", "off"):
+        why = f"with eval_steps={choices['eval_steps']!r} nothing is evaluated during training"
+        choices.without_effect(why, "eval_method", "early_stopping_threshold")
+    elif not patience:
+        choices.without_effect("early_stopping is off", "early_stopping_threshold")
 
 
-def choose_steps(choices: Choices, rows: int) -> None:
-    """Settle batch size, steps, warmup and logging for *rows* training rows."""
+def choose_steps(choices: Choices, rows: Sequence[int]) -> None:
+    """Settle batch size, steps, warmup and logging for so many training rows of each objective."""
     choices.take("max_steps")
     _choose_batch(choices, rows)
     batch = choices["batch_size"]
-    per_epoch = math.ceil(rows / batch)
-    choices.overrule("steps_per_epoch", per_epoch, f"{rows:,} training rows in batches of {batch}")
+    per_epoch = _steps(rows, batch)
+    counted = " and ".join(f"{count:,}" for count in rows)
+    apart = ", each of one objective" if len(rows) > 1 else ""
+    reason = f"{counted} training rows in batches of {batch}{apart}"
+    choices.overrule("steps_per_epoch", per_epoch, reason)
     epochs, limit = choices["epochs"], choices["max_steps"]
     if limit is None:
         total = epochs * per_epoch
@@ -125,9 +136,13 @@ def choose_steps(choices: Choices, rows: int) -> None:
     _choose_warmup(choices, total)
     points = max(1, total // _CURVE_POINTS)
     choices.infer("logging_steps", points, f"about {math.ceil(total / points)} points on the loss curve")
+    most, asked = max(1, total // LEAST_POINTS), choices["logging_steps"]
+    if asked > most:
+        why = f"a curve over {_count(total, 'step')} shall have about {LEAST_POINTS} points"
+        choices.overrule("logging_steps", most, f"you asked for {asked}, but {why}")
 
 
-def _choose_batch(choices: Choices, rows: int) -> None:
+def _choose_batch(choices: Choices, rows: Sequence[int]) -> None:
     """Settle the batch size: no bigger than the data, and by itself small enough for a curve."""
     choices.take("batch_size")
     wanted = choices["batch_size"]
@@ -135,17 +150,23 @@ def _choose_batch(choices: Choices, rows: int) -> None:
         epochs = choices["epochs"]
         least = _LEAST_COMPARED if LOSSES[choices.loss].in_batch else _LEAST_BATCH
         batch = wanted
-        while batch > least and epochs * math.ceil(rows / batch) < _LEAST_STEPS:
+        while batch > least and epochs * _steps(rows, batch) < _LEAST_STEPS:
             batch //= 2
         if batch < wanted:
-            few = _count(epochs * math.ceil(rows / wanted), "step")
-            steps = epochs * math.ceil(rows / batch)
+            few = _count(epochs * _steps(rows, wanted), "step")
+            steps = epochs * _steps(rows, batch)
             reason = f"the usual {wanted} would make a run of {few}; {batch} makes it {steps}"
             choices.overrule("batch_size", batch, reason)
     batch = choices["batch_size"]
-    if rows < batch:
+    most = max(rows)
+    if most < batch:
         who = "you asked for" if "batch_size" in choices.given else "the default is"
-        choices.overrule("batch_size", rows, f"{who} {batch}, but there are only {rows} training rows")
+        choices.overrule("batch_size", most, f"{who} {batch}, but there are only {most} training rows")
+
+
+def _steps(rows: Sequence[int], batch: int) -> int:
+    """Return the steps of one pass; a batch holds rows of one objective."""
+    return sum(math.ceil(count / batch) for count in rows)
 
 
 def _choose_warmup(choices: Choices, total: int) -> None:

@@ -135,7 +135,12 @@ def title(plan: Plan) -> str:
     counts = (plan.data.get("split") or {}).get("counts") or {}
     parts = ", ".join(f"{shown(count)} {part}" for part, count in counts.items() if count)
     rows = f"{shown(plan.data.get('rows'))} {plan.data.get('kind')} rows"
-    return f"{plan.base.get('id')} · {plan['loss']} · {rows}" + (f": {parts}" if parts else "")
+    told = f"{plan.base.get('id')} · {plan['loss']} · {rows}" + (f": {parts}" if parts else "")
+    others = [
+        f" + {other.settings['loss'].value} · {shown(other.data.get('rows'))} {other.data.get('kind')} rows"
+        for other in plan.further
+    ]
+    return told + "".join(others)
 
 
 def plan_as_text(plan: Plan) -> str:
@@ -203,4 +208,6 @@ def _grouped(plan: Plan) -> dict[str, list[tuple[str, Setting]]]:
     }
     known = {name for names in GROUPS.values() for name in names}
     groups["Other"] = [(name, setting) for name, setting in plan.settings.items() if name not in known]
+    for place, other in enumerate(plan.further, 2):
+        groups[f"Objective {place}: {other.title}"] = list(other.settings.items())
     return {group: settings for group, settings in groups.items() if settings}

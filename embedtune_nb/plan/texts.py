@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from embedtune_nb.catalogue import BaseSpec, Prompts, tokenizer_file
@@ -26,7 +27,7 @@ class TrainingTexts:
     Attributes
     ----------
     rows
-        Training rows; a row of a pair holds two texts.
+        Training rows of all objectives; a row of a pair holds two texts.
     texts_per_row
         1 for labels and scores, 2 for pairs, more with hard negatives: the mean, if rows differ.
     characters
@@ -46,16 +47,18 @@ class TrainingTexts:
         return float((lengths if max_length is None else lengths.clip(max=max_length)).mean())
 
 
-def read_training_texts(base: BaseSpec, rows: TrainingRows, prompts: Prompts) -> TrainingTexts:
-    """Count the tokens of the training rows, *prompts* included, with the tokenizer of *base*."""
+def read_training_texts(base: BaseSpec, tables: Sequence[TrainingRows], prompts: Prompts) -> TrainingTexts:
+    """Count the tokens of all training rows, *prompts* included, with the tokenizer of *base*."""
     read = {
-        column: [prompts.before(rows.roles[column]) + text for text in texts if text]
+        f"{column} ({place})": [prompts.before(rows.roles[column]) + text for text in texts if text]
+        for place, rows in enumerate(tables)
         for column, texts in rows.texts.items()
     }
     read = {column: texts for column, texts in read.items() if texts}
+    count = sum(map(len, tables))
     return TrainingTexts(
-        rows=len(rows),
-        texts_per_row=sum(map(len, read.values())) / max(len(rows), 1),
+        rows=count,
+        texts_per_row=sum(map(len, read.values())) / max(count, 1),
         characters=sum(len(text) for texts in read.values() for text in texts),
         profile=profile_lengths(read, tokenizer_file(base)),
     )

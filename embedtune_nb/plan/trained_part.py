@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
@@ -45,8 +45,10 @@ def check_peft() -> None:
         )
 
 
-def choose_trained_part(choices: Choices, base: BaseSpec, kind: str) -> None:
+def choose_trained_part(choices: Choices, base: BaseSpec, kinds: Sequence[str]) -> None:
     """Settle what is trained, and what follows for length, learning rate and epochs.
+
+    *kinds* are those of the data of all objectives, the first one's first.
 
     Raises
     ------
@@ -61,7 +63,7 @@ def choose_trained_part(choices: Choices, base: BaseSpec, kind: str) -> None:
             fix="leave adapter or lora_rank out.",
         )
     if given.get("adapter"):
-        _choose_adapter(choices, base, kind)
+        _choose_adapter(choices, base, kinds)
     elif given.get("lora_rank"):
         _choose_lora(choices, base)
     else:
@@ -79,7 +81,7 @@ def is_lora(choices: Choices) -> bool:
     return "lora_rank" in choices.settings
 
 
-def _choose_adapter(choices: Choices, base: BaseSpec, kind: str) -> None:
+def _choose_adapter(choices: Choices, base: BaseSpec, kinds: Sequence[str]) -> None:
     given, dimension = choices.given, base.dimension
     _refuse_details(given, ("lora_alpha",), "lora_rank")
     if "max_seq_length" in given:
@@ -117,15 +119,16 @@ def _choose_adapter(choices: Choices, base: BaseSpec, kind: str) -> None:
                 fix="lower adapter_rank, or take adapter='linear'.",
             )
     choices.take("adapter_side")
-    if choices["adapter_side"] == "query" and kind not in _WITH_QUERIES:
+    without = [kind for kind in kinds if kind not in _WITH_QUERIES]
+    if choices["adapter_side"] == "query" and without:
         raise PlanError(
-            f"adapter_side='query' does not fit {kind} data: it does not tell queries from documents.",
+            f"adapter_side='query' does not fit {without[0]} data: it does not tell queries from documents.",
             expected=f"data of kind {' or '.join(_WITH_QUERIES)}",
             fix="leave adapter_side out.",
         )
     choices.take("adapter_start")
     if choices["adapter_start"] == "closed_form":
-        _check_closed_form(form, kind)
+        _check_closed_form(form, kinds[0])
     choices.default("learning_rate", _ADAPTER_LEARNING_RATE, "an adapter is small and starts from no change")
     if "max_steps" not in given:
         choices.default("epochs", _ADAPTER_EPOCHS, "an epoch over kept vectors takes a second or so")
@@ -194,8 +197,7 @@ def estimate_part(
 ) -> dict[str, Any]:
     """Return the estimate of a run for what is trained; see :func:`embedtune_nb.plan.estimate.estimate`."""
     if is_adapter(choices):
-        read = [part.texts() for part in (parts.train, parts.selection, parts.verdict) if part is not None]
-        once = len({text for texts in read for text in texts})
+        once = len({text for part in parts.every_part for text in part.texts()})
         return _estimate_adapter(base, replace(work, steps=0, eval_texts=float(once)), work.steps, machine)
     expected = estimate(base, work, machine)
     if is_lora(choices) and expected["peak_memory_bytes"] is not None:

@@ -104,7 +104,10 @@ class Published(Event):
 
 @dataclass(frozen=True)
 class Notice(Event):
-    """Something the user should know: a fallback, a truncation, a retry."""
+    """Something the user should know: a fallback, a truncation, a retry.
+
+    *level* is ``"info"``, ``"warning"``, or ``"advice"`` on what to try next.
+    """
 
     type: ClassVar[str] = "notice"
     text: str

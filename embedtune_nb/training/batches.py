@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset
-from sentence_transformers.base.sampler import DefaultBatchSampler
+from sentence_transformers.base.sampler import DefaultBatchSampler, MultiDatasetDefaultBatchSampler
 
 #: Rows of one label that are put into a batch together. Two would do for a positive; four give each
 #: text three, and still leave most of the batch to other labels.
@@ -81,3 +81,28 @@ class LabelBatches(ShuffledBatches):
             cuts = range(ROWS_PER_LABEL, len(rows) - 1, ROWS_PER_LABEL)
             groups += np.split(rows, list(cuts))
         return groups
+
+
+class AlternatingBatches(MultiDatasetDefaultBatchSampler):
+    """The batches of several tables, all of them once an epoch, spread evenly over it.
+
+    A table with twice the batches gets every other turn twice as often; who comes first is drawn anew
+    each epoch, from seed and epoch alone.
+    """
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield lists of row numbers, counted through all tables; a batch holds rows of one."""
+        random = np.random.default_rng([self.seed or 0, self.epoch])
+        starts = [0, *self.dataset.cumulative_sizes]
+        turns = [
+            ((turn + random.random()) / len(sampler), table)
+            for table, sampler in enumerate(self.batch_samplers)
+            for turn in range(len(sampler))
+        ]
+        waiting = [iter(sampler) for sampler in self.batch_samplers]
+        for _, table in sorted(turns):
+            yield [starts[table] + row for row in next(waiting[table])]
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+        return sum(map(len, self.batch_samplers))

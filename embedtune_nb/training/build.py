@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,16 @@ from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.encoder.precision import choose_bf16
 from embedtune_nb.encoder.threads import choose_threads, use_threads
 from embedtune_nb.plan.metrics import lower_is_better
+from embedtune_nb.plan.schedule import LEAST_POINTS
 from embedtune_nb.store.events import Event
+from embedtune_nb.training.batches import AlternatingBatches
 from embedtune_nb.training.callbacks import AfterFirstStep, EvaluateAndSelect
 from embedtune_nb.training.checkpoint import read_run_state
 from embedtune_nb.training.losses import HeadLoss, ProxyAnchorLoss
 from embedtune_nb.training.micro_batch import MicroBatch, choose_micro_batch
-from embedtune_nb.training.objective import Objective, build_objective
+from embedtune_nb.training.objective import Objective, build_objective, objective_name
 from embedtune_nb.training.trainer import FinetuneTrainer
 
-#: A curve needs points: however short the run, about this many are logged.
-_LEAST_POINTS = 50
 _SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 _HEAD_LEARNING_RATE = 1e-2
 
@@ -36,6 +36,7 @@ def build_trainer(
     train: Datasource,
     settings: Mapping[str, Any],
     *,
+    further: Sequence[tuple[Datasource, Mapping[str, Any]]] = (),
     output_dir: Path,
     emit: Callable[[Event], None],
     should_stop: Callable[[], bool],
@@ -50,9 +51,11 @@ def build_trainer(
     encoder
         What is trained, in place.
     train
-        Labeled data, pairs or retrieval data.
+        Training data.
     settings
         Plan settings by name, as plain values.
+    further
+        Data and settings of further objectives; what they share is read from *settings*.
     output_dir
         For checkpoints and the best weights.
     emit
@@ -75,18 +78,24 @@ def build_trainer(
     threads = choose_threads()
     use_threads(threads)
     torch.manual_seed(settings["seed"])
-    objective = build_objective(encoder, train, settings, warm_head=resume_from is None)
+    objectives = [
+        build_objective(encoder, data, own, warm_head=resume_from is None)
+        for data, own in ((train, settings), *further)
+    ]
+    main = objectives[0]
     asked = settings.get("bf16", "auto")
     if resume_from is not None:
         asked = read_run_state(resume_from)["bf16"]["value"]
-    texts = objective.rows[next(iter(objective.roles))][:256]
+    texts = main.rows[next(iter(main.roles))][:256]
     bf16 = choose_bf16(encoder.model, encoder.seam, texts, asked)
     output_dir.mkdir(parents=True, exist_ok=True)
-    arguments = _arguments(encoder, objective, settings, output_dir)
-    micro_batch = _micro_batch(encoder, objective, settings, bf16, resume_from)
+    head_rates = [own.get("head_learning_rate") for own in (settings, *(own for _, own in further))]
+    head_rate = next(filter(None, head_rates), _HEAD_LEARNING_RATE)
+    arguments = _arguments(encoder, objectives, settings, head_rate, output_dir)
+    micro_batch = _micro_batch(encoder, objectives, settings, bf16, resume_from)
     trainer = FinetuneTrainer(
         encoder,
-        objective,
+        objectives,
         arguments,
         bf16=bf16,
         micro_batch=micro_batch,
@@ -114,7 +123,7 @@ def build_trainer(
 
 def _micro_batch(
     encoder: Encoder,
-    objective: Objective,
+    objectives: Sequence[Objective],
     settings: Mapping[str, Any],
     bf16: Choice,
     resume_from: Path | None,
@@ -122,39 +131,46 @@ def _micro_batch(
     if resume_from is not None and (before := read_run_state(resume_from).get("micro_batch")):
         return MicroBatch.from_json(before)
     asked = settings.get("micro_batch_size") or "auto"
-    return choose_micro_batch(
-        encoder, objective, int(settings["batch_size"]), asked, bfloat16=bool(bf16.value)
-    )
+    batch, bfloat16 = int(settings["batch_size"]), bool(bf16.value)
+    found = [choose_micro_batch(encoder, one, batch, asked, bfloat16=bfloat16) for one in objectives]
+    # what fits the longest rows fits the others too
+    return min(found, key=lambda micro: math.inf if micro.tokens is None else micro.tokens)
 
 
 def _arguments(
-    encoder: Encoder, objective: Objective, settings: Mapping[str, Any], output_dir: Path
+    encoder: Encoder,
+    objectives: Sequence[Objective],
+    settings: Mapping[str, Any],
+    head_rate: float,
+    output_dir: Path,
 ) -> SentenceTransformerTrainingArguments:
     on_cpu = encoder.model.device.type == "cpu"
     batch = int(settings["batch_size"])
-    per_epoch = math.ceil(len(objective.rows) / batch)
+    per_epoch = sum(math.ceil(len(objective.rows) / batch) for objective in objectives)
     steps = settings.get("steps_total") or settings.get("max_steps") or per_epoch * settings["epochs"]
-    has_head = isinstance(objective.loss, (HeadLoss, ProxyAnchorLoss))
-    head_rate = settings.get("head_learning_rate") or _HEAD_LEARNING_RATE
-    prompts = {column: encoder.prompt(role) for column, role in objective.roles.items()}
-    routes: dict[str, str] = {}
+    has_head = any(isinstance(objective.loss, (HeadLoss, ProxyAnchorLoss)) for objective in objectives)
+    before = [
+        {column: prompt for column, role in objective.roles.items() if (prompt := encoder.prompt(role))}
+        for objective in objectives
+    ]
+    ways: list[dict[str, str]] = [{} for _ in objectives]
     if any(isinstance(module, Router) for module in encoder.model.modules()):
-        routes = {column: role for column, role in objective.roles.items() if role}
+        ways = [{column: role for column, role in one.roles.items() if role} for one in objectives]
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(output_dir),
         num_train_epochs=settings["epochs"],
         max_steps=settings.get("max_steps") or -1,
         per_device_train_batch_size=batch,
         learning_rate=settings["learning_rate"],
-        learning_rate_mapping={r"^head\.": head_rate} if has_head else {},
+        learning_rate_mapping={r"^(objective-\d+\.)?head\.": head_rate} if has_head else {},
         lr_scheduler_type=_SCHEDULES[settings["learning_rate_scheduler"]],
         warmup_steps=int(settings["warmup"]),
         weight_decay=settings["weight_decay"],
         seed=settings["seed"],
-        batch_sampler=objective.batches,
-        prompts={column: prompt for column, prompt in prompts.items() if prompt},
-        router_mapping=routes,
-        logging_steps=max(1, min(int(settings.get("logging_steps") or 1), int(steps) // _LEAST_POINTS)),
+        multi_dataset_batch_sampler=AlternatingBatches,
+        prompts=_by_objective(before),
+        router_mapping=_by_objective(ways),
+        logging_steps=max(1, min(int(settings.get("logging_steps") or 1), int(steps) // LEAST_POINTS)),
         logging_first_step=True,
         logging_nan_inf_filter=False,
         save_strategy="no",
@@ -167,3 +183,10 @@ def _arguments(
     # more GPUs would be driven by DataParallel, which splits a batch and with it the in-batch negatives
     arguments._n_gpu = min(1, arguments.n_gpu)
     return arguments
+
+
+def _by_objective(columns: Sequence[dict[str, str]]) -> dict[str, Any]:
+    """Return what belongs to the columns as the library wants it: by table first where there are several."""
+    if len(columns) == 1:
+        return dict(columns[0])
+    return {objective_name(place): dict(own) for place, own in enumerate(columns)}

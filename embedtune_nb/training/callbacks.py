@@ -59,6 +59,7 @@ class EmitMetrics(TrainerCallback):
         self._texts, self._mark = self.trainer.texts_seen, now
         names = [name for name in ("loss", "learning_rate", "grad_norm") if name in logs]
         values = {f"train/{name}": float(logs[name]) for name in names}
+        values |= self.trainer.losses_since_logged()
         values["train/texts_per_second"] = rate
         self.trainer.emit(Metrics(state.global_step, float(state.epoch or 0.0), values))
 

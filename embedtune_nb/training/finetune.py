@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from embedtune_nb.data.datasource import Datasource
-from embedtune_nb.data.kinds import LABELED, SCORED
 from embedtune_nb.data.split import Split
 from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.encoder.threads import choose_threads, use_threads
 from embedtune_nb.errors import JobStoppedError
-from embedtune_nb.evaluation.evaluate import evaluate
 from embedtune_nb.evaluation.result import Evaluation
-from embedtune_nb.evaluation.truncated import retention_line, score_truncated
+from embedtune_nb.evaluation.truncated import retention_line
 from embedtune_nb.evaluation.vectors import VectorCache
-from embedtune_nb.evaluation.verdict import Verdict, paired_verdict
+from embedtune_nb.evaluation.verdict import Verdict
+from embedtune_nb.plan.afterwards import advise_on_run
 from embedtune_nb.plan.metrics import selecting_metric
 from embedtune_nb.plan.plan import Plan
 from embedtune_nb.store.events import (
@@ -38,8 +36,9 @@ from embedtune_nb.store.job_folder import JobFolder
 from embedtune_nb.store.publish import publish
 from embedtune_nb.training.build import build_trainer
 from embedtune_nb.training.checkpoint import drop_progress, latest_checkpoint
+from embedtune_nb.training.curves import recorded_curves
 from embedtune_nb.training.head_scores import head_scores
-from embedtune_nb.training.kept import load_evaluation, save_evaluation
+from embedtune_nb.training.held_out import HeldOut
 from embedtune_nb.training.publish_model import published_by, write_model
 from embedtune_nb.training.reload_check import reload_check
 from embedtune_nb.training.trained_part import part_to_train
@@ -77,7 +76,6 @@ class _Run:
         self.settings: dict[str, Any] = {key: setting.value for key, setting in self.plan.settings.items()}
         self._told_progress = 0.0
         self._told_at_stop = ""
-        self._before: Evaluation | None = None
 
     def carry_out(self) -> None:
         """Load, train, evaluate the base beside it, evaluate, judge, publish."""
@@ -88,27 +86,45 @@ class _Run:
         self.emit(Phase("loading"))
         use_threads(choose_threads())
         self.split = Split.read(self.folder.data)
+        self.main, *self.others = self._held_out()
         # judged and published with the model's own limit; the plan's shorter one serves training
         self.part = part_to_train(self.settings, self.emit)
         self.encoder = self.part.on(self._load_base(), self.plan.base)
         self.own_limit = self.encoder.model.max_seq_length
         step, epoch = self._train()
-        before = self._before or self._evaluate_base()
+        before = self.main.before or self._evaluate_base()
         self._told_at_stop = "Stopped during the closing evaluation; the trained weights are kept."
         self.emit(Phase("evaluating"))
         vectors = VectorCache()
-        after = self._evaluate_verdict_part(vectors)
-        save_evaluation(after, self.folder.path / "evaluation" / "after", vectors)
+        after = self.main.judge(self.encoder, vectors)
+        self.main.keep_after(after, vectors)
+        for other in self.others:
+            theirs = VectorCache()
+            other.keep_after(other.judge(self.encoder, theirs), theirs)
         if self.split.selection is None:
             self.emit(Metrics(step, epoch, _eval_values(after)))
         self.emit(Phase("verdict"))
-        verdict = paired_verdict(before, after, metric=self.settings["metric"], seed=self.settings["seed"])
+        verdict = self.main.verdict()
         self.emit(VerdictReached(verdict.to_dict()))
         for told in (verdict.note, retention_line(before, after)):
             if told:
                 self.emit(Notice(told))
-        self._publish(before, after, verdict, vectors)
+        further = [other.verdict() for other in self.others]
+        for objective, theirs_told in zip(self.plan.further, further, strict=True):
+            self.emit(Notice(f"{objective.title}: {theirs_told.text}"))
+        for sentence in advise_on_run(recorded_curves(self.folder.events), self.settings):
+            self.emit(Notice(sentence, "advice"))
+        self._publish(before, after, verdict, further, vectors)
         self.trainer.drop_progress()
+
+    def _held_out(self) -> list[HeldOut]:
+        """Return the held-out data of every objective, the one that selects and decides first."""
+        folder = self.folder.path / "evaluation"
+        parts = zip((self.split, *self.split.further), self.plan.objectives, strict=True)
+        return [
+            HeldOut(split, settings, folder, f"-{place}" if place > 1 else "", self._progress)
+            for place, (split, settings) in enumerate(parts, 1)
+        ]
 
     def _evaluate_base(self) -> Evaluation:
         """Evaluate the base model, loaded once more: the one in hand has begun to learn."""
@@ -116,57 +132,62 @@ class _Run:
         self._told_at_stop = "Stopped while the base model was evaluated; the trained weights are kept."
         base = self.part.base_beside(self.encoder, self._load_base)
         vectors = VectorCache()  # both parts search the same documents
-        before = self._evaluate_verdict_part(vectors, base)
+        before = self.main.judge(base, vectors)
         for note in before.notes:
             self.emit(Notice(note))
         # the live curve shows the part that selects, where there is one; the verdict part stays out of it
         start: Evaluation | None = before
         if self.split.selection is not None:
             asks_training = self.settings["eval_method"] in ("head", "loss")  # the base has neither
-            start = None if asks_training else self._evaluate(self.split.selection, vectors, encoder=base)
+            start = None if asks_training else self.main.evaluate(base, self.split.selection, vectors)
         if start is not None:
             self.emit(Base(_eval_values(start)))
             self.emit(Metrics(0, 0.0, _eval_values(start)))
-        save_evaluation(before, self._kept_before, vectors)
-        self._before = before
+        for other in self.others:
+            theirs = VectorCache()
+            other.keep_before(other.judge(base, theirs), theirs)
+        # last: a resumed run takes its being there as a sign that all are
+        self.main.keep_before(before, vectors)
         return before
 
     def _load_base(self) -> Encoder:
         with torch.random.fork_rng():
             return Encoder.load(self.plan.base, {**self.settings, "max_seq_length": None})
 
-    @property
-    def _kept_before(self) -> Path:
-        return self.folder.path / "evaluation" / "before"
-
     def _after_first_step(self) -> None:
         """Evaluate the base once a first loss is on the screen, which nobody likes to wait for."""
-        if self._before is None:
+        if self.main.before is None:
             self._evaluate_base()
         self.emit(Phase("training", self.settings["steps_total"]))
 
     def _train(self) -> tuple[int, float]:
-        self._before = load_evaluation(self._kept_before)
-        if self._before is not None:
+        if self.main.before is not None:
             self.emit(Notice("The base model's evaluation was kept from the earlier attempt."))
         checkpoint = latest_checkpoint(self.folder.path)
         if checkpoint is not None:
             self.emit(Notice(f"Carrying on from the checkpoint of {checkpoint.name}."))
         self._told_at_stop = "Stopped before training began; texts that were read need not be read again."
+        further = [(other.split.train, other.settings) for other in self.others]
         self.part.begin(
-            self.encoder, self.split.train, resumed=checkpoint is not None, progress=self._progress
+            self.encoder,
+            self.split.train,
+            further=further,
+            resumed=checkpoint is not None,
+            progress=self._progress,
         )
-        self.emit(Phase("training", self.settings["steps_total"]) if self._before else Phase("first step"))
+        known = self.main.before is not None
+        self.emit(Phase("training", self.settings["steps_total"]) if known else Phase("first step"))
         with self._reading_at_most(self.settings["max_seq_length"]):
             self.trainer = build_trainer(
                 self.encoder,
                 self.split.train,
                 {**self.settings, "metric": self._selecting_metric()},
+                further=further,
                 output_dir=self.folder.path,
                 emit=self.emit,
                 should_stop=self.should_stop,
                 on_evaluate=self._on_evaluate if self.split.selection is not None else None,
-                after_first_step=self._after_first_step if self._before is None else None,
+                after_first_step=None if known else self._after_first_step,
                 resume_from=checkpoint,
             )
             result = self.trainer.run(resume_from=checkpoint)
@@ -192,7 +213,7 @@ class _Run:
         """Evaluate on the selection part during training; return the metric that selects."""
         name, selection = self._selecting_metric(), self.split.selection
         assert selection is not None, "only a run with a selection part evaluates on it"
-        if self._before is None:
+        if self.main.before is None:
             self._evaluate_base()  # a curve begins with the base
         with self._reading_at_most(self.own_limit):
             if self.settings["eval_method"] == "head":
@@ -200,45 +221,18 @@ class _Run:
             elif name == "loss":
                 values = {name: self.trainer.eval_loss(selection)}
             else:
-                values = self._evaluate(selection).metrics
+                values = self.main.evaluate(self.encoder, selection).metrics
         self.emit(Metrics(step, epoch, {f"eval/{key}": value for key, value in values.items()}))
         return values[name]
 
-    def _evaluate_verdict_part(self, vectors: VectorCache, encoder: Encoder | None = None) -> Evaluation:
-        settings, encoder = _without_sampling(self.settings), encoder or self.encoder
-        evaluation = self._evaluate(self.split.verdict, vectors, settings=settings, encoder=encoder)
-        evaluation.truncated = score_truncated(
-            encoder,
-            self.split.verdict,
-            self.settings.get("matryoshka_dims") or (),
-            reference=self._reference(),
-            settings=settings,
-            progress=self._progress,
-            cache=vectors,
-        )
-        return evaluation
-
-    def _evaluate(
+    def _publish(
         self,
-        data: Datasource,
-        vectors: VectorCache | None = None,
-        *,
-        settings: dict[str, Any] | None = None,
-        encoder: Encoder | None = None,
-    ) -> Evaluation:
-        return evaluate(
-            encoder or self.encoder,
-            data,
-            reference=self._reference(),
-            settings=settings or self.settings,
-            progress=self._progress,
-            cache=vectors,
-        )
-
-    def _reference(self) -> Datasource | None:
-        return self.split.train if self.split.verdict.kind in (LABELED, SCORED) else None
-
-    def _publish(self, before: Evaluation, after: Evaluation, verdict: Verdict, vectors: VectorCache) -> None:
+        before: Evaluation,
+        after: Evaluation,
+        verdict: Verdict,
+        further: Sequence[Verdict],
+        vectors: VectorCache,
+    ) -> None:
         self.emit(Phase("publishing"))
 
         def build(target: Path) -> None:
@@ -250,6 +244,7 @@ class _Run:
                 before=before,
                 after=after,
                 verdict=verdict,
+                further=further,
                 check=self._reload_check(target, vectors),
             )
 
@@ -273,8 +268,8 @@ class _Run:
             saved,
             self.encoder,
             self.split.verdict,
-            reference=self._reference(),
-            settings=_without_sampling(self.settings),
+            reference=self.main.reference,
+            settings=self.main.settings_of_verdict,
             vectors=vectors,
         )
 
@@ -298,11 +293,6 @@ class _Run:
         finally:
             if limited:
                 model.max_seq_length = now
-
-
-def _without_sampling(settings: dict[str, Any]) -> dict[str, Any]:
-    """Samples make the evaluations during training quicker; the verdict is taken from everything."""
-    return {**settings, "neighbor_eval_count": None, "neighbor_eval_pool_subsample": None}
 
 
 def _eval_values(evaluation: Evaluation) -> dict[str, float]:

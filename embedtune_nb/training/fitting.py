@@ -50,8 +50,17 @@ class FittingSteps:
         """Return what computes a loss, the trained one by default, with so much at once."""
         return GradientCache(loss or self.loss, self.encoder.seam, self.micro_batch.tokens)
 
-    def backward(self, columns: Sequence[Features], labels: Tensor) -> Tensor:
-        """Add the gradients of the loss on one batch; see :meth:`GradientCache.backward`.
+    def backward(
+        self, columns: Sequence[Features], labels: Tensor, loss: ObjectiveLoss | None = None
+    ) -> Tensor:
+        """Add the gradients of one batch; see :meth:`GradientCache.backward`.
+
+        Parameters
+        ----------
+        columns, labels
+            The batch.
+        loss
+            Another loss on the same model, with several objectives; the trained one by default.
 
         Raises
         ------
@@ -60,20 +69,20 @@ class FittingSteps:
         """
         while True:
             try:
-                return self.cache().backward(columns, labels)
+                return self.cache(loss).backward(columns, labels)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
                 words = _first_line(error)
             # outside of the handler, where the error's frames no longer hold the tensors of the attempt
-            self._make_room(words)
+            self._make_room(words, loss or self.loss)
 
     def ran_out(self, words: str) -> MemoryRanOutError:
         """Return the error to end with, when memory ran out for good with *words*."""
         return MemoryRanOutError(f"The run does not fit into memory: {words}", levers=self._levers())
 
-    def _make_room(self, words: str) -> None:
-        self.loss.zero_grad(set_to_none=True)  # half a step's gradients; the model's are among them
+    def _make_room(self, words: str, loss: ObjectiveLoss) -> None:
+        loss.zero_grad(set_to_none=True)  # half a step's gradients; the model's are among them
         release(self.encoder.model.device)
         now = self.micro_batch
         smaller = now.halved()

@@ -15,8 +15,9 @@ from datasets import Dataset
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.kinds import LABELED
 from embedtune_nb.encoder.encoder import Encoder, Role
+from embedtune_nb.errors import PlanError
 from embedtune_nb.plan.losses import check_loss
-from embedtune_nb.plan.rows import TrainingRows, training_rows
+from embedtune_nb.plan.rows import ANCHOR, POSITIVE, TrainingRows, training_rows
 from embedtune_nb.training.batches import LabelBatches, ShuffledBatches
 from embedtune_nb.training.losses import (
     BatchHardTripletLoss,
@@ -33,6 +34,11 @@ from embedtune_nb.training.losses import (
 
 #: Texts that are embedded to start the head, shared out among the classes: a few seconds of work.
 _TEXTS_FOR_HEAD = 768
+
+
+def objective_name(place: int) -> str:
+    """Return what the objective at *place*, counted from 0, is called where several are told apart."""
+    return f"objective-{place + 1}"
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,8 @@ def build_objective(
     ------
     LossError
         If the loss does not exist for this kind of data.
+    PlanError
+        If ``matryoshka_dims`` holds more than an embedding has; a plan knows that of most models.
     """
     check_loss(train.kind, settings["loss"])
     most = settings.get("hard_negatives")
@@ -118,15 +126,26 @@ def build_objective(
     classes = tuple(train.labels) if train.kind == LABELED else ()
     rows = _table(texts, classes)
     loss = choose_loss(train.kind, settings, encoder.model, encoder.dimension, texts, classes)
-    loss.matryoshka_dims = tuple(settings.get("matryoshka_dims") or ())
+    loss.matryoshka_dims = _lengths(settings, encoder.dimension)
     loss.to(encoder.model.device)
     if isinstance(loss, RankingLoss) and settings.get("false_negative_masking"):
-        loss.guide = _guide(encoder, loss.known, progress)
+        loss.guide = _guide(encoder, loss.known, texts.roles, progress)
     if isinstance(loss, (HeadLoss, ProxyAnchorLoss)) and warm_head:
         _start_head(loss, encoder, rows)
     by_label = isinstance(loss, (LabelContrastiveLoss, BatchHardTripletLoss))
     batches = LabelBatches if by_label else ShuffledBatches
     return Objective(settings["loss"], rows, texts.roles, loss, batches, classes, most)
+
+
+def _lengths(settings: Mapping[str, Any], dimension: int) -> tuple[int, ...]:
+    asked = tuple(settings.get("matryoshka_dims") or ())
+    if asked and max(asked) > dimension:
+        raise PlanError(
+            f"matryoshka_dims holds {max(asked)}, but embeddings of this model have {dimension} numbers.",
+            expected=f"lengths of at most {dimension}",
+            fix="leave out the longer ones.",
+        )
+    return asked
 
 
 def _table(texts: TrainingRows, classes: Sequence[Any]) -> Dataset:
@@ -141,11 +160,17 @@ def _table(texts: TrainingRows, classes: Sequence[Any]) -> Dataset:
     return Dataset.from_dict({**columns, "label": labels})
 
 
-def _guide(encoder: Encoder, known: KnownPositives, progress: Callable[[int, int], None] | None) -> Guide:
+def _guide(
+    encoder: Encoder,
+    known: KnownPositives,
+    roles: Mapping[str, Role | None],
+    progress: Callable[[int, int], None] | None,
+) -> Guide:
     queries, documents = np.unique(known.anchor), np.unique(known.documents)
     total = len(queries) + len(documents)
     vectors: list[np.ndarray] = []
-    for wanted, role, before in ((queries, "query", 0), (documents, "document", len(queries))):
+    sides = ((queries, roles[ANCHOR], 0), (documents, roles[POSITIVE], len(queries)))
+    for wanted, role, before in sides:
         told = None if progress is None else lambda done, _, before=before: progress(before + done, total)
         full = np.zeros((len(known.texts), encoder.dimension), dtype=np.float32)
         full[wanted] = encoder.embed([known.texts[text] for text in wanted], role=role, progress=told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +30,7 @@ def write_model(
     before: Evaluation,
     after: Evaluation,
     verdict: Verdict,
+    further: Sequence[Verdict],
     check: dict[str, Any],
 ) -> None:
     """Write record and card of a model beside its weights.
@@ -39,6 +41,8 @@ def write_model(
         An ordinary sentence-transformers folder.
     plan, before, after, verdict
         How it was made and what came of it.
+    further
+        The verdicts on further objectives.
     job_id
         Who made it.
     check
@@ -51,13 +55,17 @@ def write_model(
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "plan": plan.to_json(),
         "verdict": verdict.to_dict(),
+        "further_objectives": [
+            {"objective": objective.title, "verdict": theirs.to_dict()}
+            for objective, theirs in zip(plan.further, further, strict=True)
+        ],
         "metrics": {"before": before.metrics, "after": after.metrics},
         "matryoshka": retention_table(before, after),
         "reload_check": check,
         "versions": {"embedtune-nb": __version__} | {name: version(name) for name in _VERSIONS_OF},
     }
     (target / _RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False))
-    (target / "README.md").write_text(_card(plan, verdict, before, after, check))
+    (target / "README.md").write_text(_card(plan, verdict, further, before, after, check))
 
 
 def published_by(folder: Path, job_id: str) -> dict[str, Any] | None:
@@ -85,7 +93,14 @@ def published_by(folder: Path, job_id: str) -> dict[str, Any] | None:
     return record
 
 
-def _card(plan: Plan, verdict: Verdict, before: Evaluation, after: Evaluation, check: dict[str, Any]) -> str:
+def _card(
+    plan: Plan,
+    verdict: Verdict,
+    further: Sequence[Verdict],
+    before: Evaluation,
+    after: Evaluation,
+    check: dict[str, Any],
+) -> str:
     """Return the model card; it quotes no text of the user's data."""
     rows = "\n".join(
         f"| {directed_name(name)} | {before.metrics[name]:.4f} | {value:.4f} |"
@@ -107,7 +122,7 @@ pipeline_tag: sentence-similarity
 {plan.base["id"]} tuned on {plan.data["rows"]:,} rows of kind {plan.data["kind"]} (loss: {plan["loss"]}).
 
 {verdict}
-
+{_further(plan, further)}
 Judged on {verdict.queries:,} held-out {verdict.unit} that chose nothing; interval by paired bootstrap.
 {_lines(verdict.note)}
 | metric | before | after |
@@ -138,6 +153,16 @@ def _sides(plan: Plan) -> str:
 Queries alone are adapted: `model.encode_document` gives the vectors of the base model, so an index of
 documents stays valid, and so does `model.encode`. Embed queries with `model.encode_query`.
 """
+
+
+def _further(plan: Plan, verdicts: Sequence[Verdict]) -> str:
+    """Return what else was trained on in the same run and what came of it; names of data stay out."""
+    told = [
+        f"\nIn the same run tuned on {other.data['rows']:,} rows of kind {other.data['kind']} "
+        f"(loss: {other.settings['loss'].value}).\n\n{verdict}\n"
+        for other, verdict in zip(plan.further, verdicts, strict=True)
+    ]
+    return "".join(told)
 
 
 def _truncated(before: Evaluation, after: Evaluation) -> str:

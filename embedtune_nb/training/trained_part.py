@@ -18,6 +18,8 @@ from embedtune_nb.training.lora import LoraLayers
 from embedtune_nb.training.trained_weights import count_weights
 
 Progress = Callable[[int, int], None]
+#: Training data of further objectives, each with its settings.
+Further = Sequence[tuple[Datasource, Mapping[str, Any]]]
 #: Texts on which merging LoRA is checked.
 _CHECKED = 64
 
@@ -44,8 +46,10 @@ class WholeModel:
         """Return the untrained base model, although *encoder* has begun to learn; *load* loads it anew."""
         return load()
 
-    def begin(self, encoder: Encoder, train: Datasource, *, resumed: bool, progress: Progress) -> None:
-        """Get ready for training on *train*; a resumed run loads its weights afterwards."""
+    def begin(
+        self, encoder: Encoder, train: Datasource, *, further: Further = (), resumed: bool, progress: Progress
+    ) -> None:
+        """Get ready for training on *train* and *further*; a resumed run loads its weights afterwards."""
 
     def finish(self, encoder: Encoder, texts: Sequence[str]) -> None:
         """Make the trained model whole; *texts* may serve as a check."""
@@ -68,13 +72,16 @@ class OnlyAdapter(WholeModel):
         assert isinstance(encoder, AdapterEncoder), "made by `on`"
         return encoder.without_adapter()
 
-    def begin(self, encoder: Encoder, train: Datasource, *, resumed: bool, progress: Progress) -> None:
+    def begin(
+        self, encoder: Encoder, train: Datasource, *, further: Further = (), resumed: bool, progress: Progress
+    ) -> None:
         """Have the base model read the training texts that it has not read yet; start the adapter."""
         assert isinstance(encoder, AdapterEncoder), "made by `on`"
         self.emit(Phase("embedding"))
-        rows = training_rows(train, self.settings["loss"], self.settings.get("hard_negatives"))
-        for name, texts in rows.texts.items():
-            encoder.embed(texts, role=rows.roles[name], progress=progress)
+        for data, settings in ((train, self.settings), *further):
+            rows = training_rows(data, settings["loss"], settings.get("hard_negatives"))
+            for name, texts in rows.texts.items():
+                encoder.embed(texts, role=rows.roles[name], progress=progress)
         self._tell_sizes(encoder)
         self._tell_store(encoder)
         if self.settings.get("adapter_start") == "closed_form" and not resumed:
@@ -98,7 +105,9 @@ class OnlyAdapter(WholeModel):
 class OnlyLora(WholeModel):
     """Small matrices beside those of the encoder are trained, and merged in before anything is judged."""
 
-    def begin(self, encoder: Encoder, train: Datasource, *, resumed: bool, progress: Progress) -> None:
+    def begin(
+        self, encoder: Encoder, train: Datasource, *, further: Further = (), resumed: bool, progress: Progress
+    ) -> None:
         """Freeze the model and put LoRA beside its matrices."""
         settings = self.settings
         self._layers = LoraLayers(

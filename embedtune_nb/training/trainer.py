@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from datasets import Dataset, DatasetDict
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from torch import Tensor, nn
 from transformers import PrinterCallback
@@ -21,6 +22,7 @@ from embedtune_nb.encoder.choice import Choice
 from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.errors import JobFailedError
 from embedtune_nb.store.events import Best, Event, Measured, Notice
+from embedtune_nb.training.batches import ShuffledBatches
 from embedtune_nb.training.callbacks import EmitMetrics, EvaluateAndSelect, MeasureSteps, StopOnRequest
 from embedtune_nb.training.checkpoint import (
     BEST_WEIGHTS,
@@ -34,7 +36,7 @@ from embedtune_nb.training.checkpoint import (
 from embedtune_nb.training.fitting import FittingSteps
 from embedtune_nb.training.memory import is_out_of_memory
 from embedtune_nb.training.micro_batch import MicroBatch
-from embedtune_nb.training.objective import Objective
+from embedtune_nb.training.objective import Objective, objective_name
 from embedtune_nb.training.trained_weights import has_frozen, load_trained, save_trained, trained_state
 
 Outcome = Literal["finished", "early stopped", "stopped"]
@@ -71,8 +73,10 @@ class FinetuneTrainer(SentenceTransformerTrainer):
     ----------
     encoder
         The encoder being trained.
+    objectives
+        Data and losses; batches of several take turns.
     objective
-        Data and loss.
+        The first of them, which selects.
     bf16
         Whether training computes in bfloat16, and why.
     steps
@@ -94,7 +98,7 @@ class FinetuneTrainer(SentenceTransformerTrainer):
     def __init__(
         self,
         encoder: Encoder,
-        objective: Objective,
+        objectives: Sequence[Objective],
         arguments: SentenceTransformerTrainingArguments,
         *,
         bf16: Choice,
@@ -103,9 +107,10 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         should_stop: Callable[[], bool],
     ) -> None:
         self.encoder: Encoder = encoder
-        self.objective: Objective = objective
+        self.objectives: list[Objective] = list(objectives)
+        self.objective: Objective = objectives[0]
         self.bf16 = bf16
-        self.steps = FittingSteps(encoder, objective.loss, micro_batch, emit)
+        self.steps = FittingSteps(encoder, self.objective.loss, micro_batch, emit)
         self.folder = Path(str(arguments.output_dir))
         self.emit, self.should_stop = emit, should_stop
         self.outcome: Outcome = "finished"
@@ -115,7 +120,9 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         self.texts_seen = 0
         self.measured: dict[str, dict[str, Any]] = {}
         self.selection: EvaluateAndSelect | None = None
-        super().__init__(encoder.model, arguments, objective.rows, loss=objective.loss)
+        self._unlogged: list[list[float]] = [[] for _ in objectives]
+        rows, loss = self._tables_and_losses()
+        super().__init__(encoder.model, arguments, rows, loss=loss)
         self.remove_callback(PrinterCallback)
         self._metrics, self._steps = EmitMetrics(self), MeasureSteps(self)
         for callback in (self._metrics, self._steps):
@@ -151,8 +158,9 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         if unsaved:
             # however short the run: what follows, evaluations and publishing, may be stopped or fail
             self._save_checkpoint(self.model, None)
-        if self.objective.loss.left_out:
-            self.emit(Notice(self.objective.loss.left_out))
+        for objective in self.objectives:
+            if objective.loss.left_out:
+                self.emit(Notice(objective.loss.left_out))
         best = self.selection.best if self.selection else None
         if self.outcome != "stopped" and best is not None and best.step != self.state.global_step:
             self._restore_best()
@@ -206,14 +214,14 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         """Keep a copy of the present weights on disk as the best so far."""
         path = self.folder / BEST_WEIGHTS
         draft = path.with_suffix(".tmp")
-        torch.save({"model": trained_state(self.model), "loss": loss_weights(self.objective.loss)}, draft)
+        torch.save({"model": trained_state(self.model), "losses": self._loss_weights()}, draft)
         draft.replace(path)
 
     def _restore_best(self) -> None:
         path = self.folder / BEST_WEIGHTS
         weights = torch.load(path, map_location=self.model.device, weights_only=True)
         self.model.load_state_dict(weights["model"], strict=False)  # frozen weights are not kept
-        load_loss_weights(self.objective.loss, weights["loss"])
+        self._load_loss_weights(weights["losses"])
 
     # Taking up a checkpoint ------------------------------------------------------------------------------
 
@@ -249,10 +257,11 @@ class FinetuneTrainer(SentenceTransformerTrainer):
     ) -> Tensor:
         """Add the gradients of one batch in the chosen precision; a loss that is no number ends the run."""
         model.train()
+        place = self._names.index(inputs.pop("dataset_name", self._names[0]))
         features, labels = self.collect_features(self._prepare_inputs(inputs))
         assert labels is not None, "every objective's rows have a label"
         with self.encoder.precision(bfloat16=bool(self.bf16.value)):
-            loss = self.steps.backward(features, labels)
+            loss = self.steps.backward(features, labels, self.objectives[place].loss)
         self.texts_seen += len(features) * len(labels)
         if not torch.isfinite(loss):
             raise JobFailedError(
@@ -260,7 +269,23 @@ class FinetuneTrainer(SentenceTransformerTrainer):
                 expected="a finite number at every step",
                 fix=f"lower learning_rate (now {self.args.learning_rate:g}) or raise warmup.",
             )
+        self._unlogged[place].append(loss.item())
         return loss
+
+    def get_batch_sampler(
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        drop_last: bool,
+        valid_label_columns: list[str] | None = None,
+        generator: torch.Generator | None = None,
+        seed: int = 0,
+    ) -> ShuffledBatches:
+        """Return the batches of the objective that *dataset* belongs to."""
+        tables = self.train_dataset
+        found = tables.values() if isinstance(tables, DatasetDict) else [tables]
+        objective = next(one for one, table in zip(self.objectives, found, strict=True) if table is dataset)
+        return objective.batches(objective.rows, batch_size, drop_last, seed=seed)
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         """Add none: the library's model card quotes training texts."""
@@ -285,7 +310,7 @@ class FinetuneTrainer(SentenceTransformerTrainer):
             save_trained(self.model, folder)
         else:
             self.encoder.save(folder)
-        torch.save(loss_weights(self.objective.loss), folder / LOSS_WEIGHTS)
+        torch.save(self._loss_weights(), folder / LOSS_WEIGHTS)
         if not self.ended:
             self._save_optimizer_and_scheduler(str(folder))
             self._save_rng_state(str(folder))
@@ -300,9 +325,44 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         else:
             super()._load_from_checkpoint(resume_from_checkpoint)
         path = Path(resume_from_checkpoint) / LOSS_WEIGHTS
-        load_loss_weights(
-            self.objective.loss, torch.load(path, map_location=self.model.device, weights_only=True)
-        )
+        self._load_loss_weights(torch.load(path, map_location=self.model.device, weights_only=True))
+
+    # Several objectives ----------------------------------------------------------------------------------
+
+    @property
+    def _names(self) -> list[str]:
+        return [objective_name(place) for place in range(len(self.objectives))]
+
+    def _tables_and_losses(self) -> tuple[Dataset | DatasetDict, nn.Module | dict[str, nn.Module]]:
+        if len(self.objectives) == 1:
+            return self.objective.rows, self.objective.loss
+        # a copy: the library has its tables tell their name with every row
+        tables = {
+            name: one.rows.with_format(None) for name, one in zip(self._names, self.objectives, strict=True)
+        }
+        losses: dict[str, nn.Module] = {
+            name: one.loss for name, one in zip(self._names, self.objectives, strict=True)
+        }
+        return DatasetDict(tables), losses
+
+    def losses_since_logged(self) -> dict[str, float]:
+        """Return the mean loss of each objective since the last call; nothing where there is but one."""
+        several = len(self.objectives) > 1
+        means = {
+            f"train/loss_{place}": sum(values) / len(values)
+            for place, values in enumerate(self._unlogged, 1)
+            if several and values
+        }
+        for values in self._unlogged:
+            values.clear()
+        return means
+
+    def _loss_weights(self) -> list[dict[str, Tensor]]:
+        return [loss_weights(objective.loss) for objective in self.objectives]
+
+    def _load_loss_weights(self, weights: list[dict[str, Tensor]]) -> None:
+        for objective, own in zip(self.objectives, weights, strict=True):
+            load_loss_weights(objective.loss, own)
 
 
 def _link(source: Path, target: Path) -> None:

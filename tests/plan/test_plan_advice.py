@@ -1,10 +1,6 @@
 """Advice fits the numbers at hand, and is silent where nothing is the matter."""
 
-import pytest
-
 from embedtune_nb.data.datasource import Datasource
-from embedtune_nb.errors import NotYetError
-from embedtune_nb.plan.resolve import resolve
 
 
 def about(plan, word):
@@ -66,8 +62,3 @@ def test_what_is_not_trained_on_is_told(plan_for):
     (sentence,) = about(plan, "Not trained on")
     assert "neutral rows" in sentence
     assert plan.data["not_trained_on"]
-
-
-def test_several_objectives_say_not_yet(base, pairs, labeled):
-    with pytest.raises(NotYetError, match="list of 2 objectives"):
-        resolve(base, [(pairs(), "contrastive"), (labeled(), "prediction")], name="toy")

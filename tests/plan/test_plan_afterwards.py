@@ -82,3 +82,10 @@ def test_errors_are_read_the_other_way_round():
     assert "best at step 20" in sentence
     (sentence,) = advise_on_run(evaluations([3.0, 2.5, 2.2, 2.0], "head_mae"), settings)
     assert "very end" in sentence
+
+
+def test_of_several_objectives_the_first_ones_loss_is_read():
+    swinging = [5.0 if place % 2 else 1.0 for place in range(60)]
+    series = {**loss(swinging), "train/loss_1": Curve(list(STEPS), list(3 - 2 * STEPS / 60 + NOISE))}
+    assert advise_on_run(series, SETTINGS) == []
+    assert advise_on_run({**series, "train/loss_1": Curve(list(STEPS), [3.0] * 60)}, SETTINGS)

@@ -91,3 +91,12 @@ def test_evaluation_reads_further_than_training_and_costs_accordingly():
     whole = dataclasses.replace(cut, eval_mean_tokens=60.0)
     assert all(there > here for here, there in zip(seconds(cut), seconds(whole), strict=True))
     assert whole.eval_share > cut.eval_share
+
+
+def test_a_run_of_hours_points_to_cheaper_ways_to_find_out(monkeypatch, plan_for, labeled):
+    slow = machine.Machine(flops=1e3, bf16=False, accelerator="", memory_bytes=10**11)
+    monkeypatch.setattr(sys.modules["embedtune_nb.plan.resolve"], "this_machine", lambda: slow)
+    (told,) = [sentence for sentence in plan_for(labeled()).advice if "hours here" in sentence]
+    assert "adapter='linear'" in told and "max_steps" in told
+    cheap = plan_for(labeled(), {"adapter": "linear"})
+    assert not any("hours here" in sentence for sentence in cheap.advice)

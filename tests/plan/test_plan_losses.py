@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from embedtune_nb.data.kinds import KINDS
@@ -69,3 +72,10 @@ def test_every_loss_has_its_line_of_defaults():
     }
     scales = {loss: line["loss_scale"] for loss, line in LOSS_DEFAULTS.items() if "loss_scale" in line}
     assert scales == {"contrastive": 20.0, "proxy": 30.0, "cosent": 20.0, "angle": 20.0}
+
+
+def test_the_readme_has_the_same_table():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in readme.splitlines() if re.match(r"\| `\w+` \|", line)]
+    told = {row[1].strip(" `"): re.findall(r"`(\w+)`", row[3]) for row in rows if len(row) == 5}
+    assert {kind: told.get(kind) for kind in KINDS} == FITTING

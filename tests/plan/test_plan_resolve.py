@@ -262,3 +262,24 @@ print(sorted(heavy & set(sys.modules)))
 """
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_a_setting_without_effect_says_why(plan_for, labeled):
+    def reason(name, value, loss="prediction", **others):
+        return plan_for(labeled(), {name: value, **others}, loss=loss).settings[name].reason
+
+    idle = "no effect"
+    assert idle in reason("neighbor_eval_count", 5)
+    assert idle in reason("neighbor_eval_pool_subsample", 0.5, eval_method="neighbor", eval_steps="end")
+    assert idle not in reason("neighbor_eval_count", 5, eval_method="neighbor", eval_steps=2)
+    assert idle in reason("eval_method", "loss", eval_steps="off")
+    assert idle not in reason("eval_method", "loss")
+    assert idle in reason("early_stopping_threshold", 0.1, early_stopping=False)
+    assert idle in reason("early_stopping_threshold", 0.1, loss="contrastive")
+    assert idle not in reason("early_stopping_threshold", 0.1)
+
+
+def test_a_curve_keeps_its_points_and_the_plan_says_so(plan_for, labeled):
+    plan = plan_for(labeled(), {"max_steps": 200, "logging_steps": 90})
+    assert plan["logging_steps"] == 4 and "you asked for 90" in plan.settings["logging_steps"].reason
+    assert plan_for(labeled(), {"max_steps": 200, "logging_steps": 2})["logging_steps"] == 2

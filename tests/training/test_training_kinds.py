@@ -174,3 +174,11 @@ def test_a_run_that_learns_scores_lowers_the_error_and_is_better(of_kind, run):
     assert verdict["difference"] < 0 and verdict["high"] < 0 and verdict["wins"] > verdict["losses"]
     assert Verdict.from_dict(verdict).text.startswith("Better: MAE (lower is better)")
     assert feed.snapshot.primary == "eval/mae" and not feed.snapshot.higher_is_better
+
+
+def test_a_finished_run_tells_what_its_curves_advise(of_kind, run):
+    asked = {"loss": "contrastive", "epochs": 4, "eval_steps": "end", "learning_rate": 1e-8}
+    events, feed, _ = run(of_kind("scored"), **asked)
+    (told,) = [event.text for event in of(events, Notice) if event.level == "advice"]
+    assert "hardly moved" in told and "3e-08" in told
+    assert {"text": told, "level": "advice"} in feed.snapshot.notices

@@ -8,11 +8,12 @@ import pytest
 import torch
 from sklearn.neighbors import KNeighborsRegressor
 
+from embedtune_nb.catalogue import Prompts
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.kinds import KINDS
 from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.encoder.load import load_folder
-from embedtune_nb.errors import LossError
+from embedtune_nb.errors import LossError, PlanError
 from embedtune_nb.plan.losses import losses_for
 from embedtune_nb.training.losses import RankingLoss
 from embedtune_nb.training.objective import Objective, build_objective
@@ -143,6 +144,22 @@ def test_the_guide_is_the_untrained_model_and_tells_its_progress(encoder, make):
     assert objective.on(make("pairs")).loss.guide is None
 
 
+def test_the_guide_reads_texts_as_training_does(tiny_bert, make):
+    torch.manual_seed(0)
+    prompts = Prompts(query="money money money ", document="storm storm storm ")
+    encoder = Encoder(load_folder(tiny_bert, device="cpu"), prompts=prompts)
+    settings = {"loss": "contrastive", "false_negative_masking": True}
+    for kind, roles in (("nli", (None, None)), ("pairs", ("query", "document"))):
+        objective = build_objective(encoder, make(kind), settings)
+        texts = objective.rows[:16]
+        sides = zip(("anchor", "positive"), roles, strict=True)
+        anchors, positives = (encoder.embed(texts[name], role=role) for name, role in sides)
+        similarity = anchors @ positives.T
+        expected = similarity > np.diag(similarity)[:, None] + 1e-6
+        found = objective.loss.guide.masks(torch.arange(16))[:, :16].numpy()
+        assert expected.any() and (found == expected).mean() > 0.99, kind
+
+
 def test_a_head_for_scores_starts_better_than_the_mean(encoder, make):
     data = make("scored")
     objective = build_objective(encoder, data, {"loss": "prediction"})
@@ -174,3 +191,8 @@ def test_contrast_on_scores_brings_near_scores_together(encoder, make):
         _loss(encoder, objective, list(range(64))).backward()
         optimizer.step()
     assert error() < 0.7 * before
+
+
+def test_lengths_above_those_of_the_loaded_model_are_refused(encoder, make):
+    with pytest.raises(PlanError, match="holds 64, but embeddings of this model have 32"):
+        build_objective(encoder, make("pairs"), {"loss": "contrastive", "matryoshka_dims": [64, 8]})
