@@ -31,7 +31,15 @@ def to_training_data(data: Any, **columns: Any) -> Any:
     ------
     ColumnError
         If columns are named for several tables at once.
+    DataError
+        If losses are missing in the list.
     """
+    if isinstance(data, (list, tuple)) and any(hasattr(part, "to_datasource") for part in data):
+        raise DataError(
+            f"The data is a list of {len(data)} data sets without losses.",
+            expected="pairs of data and its loss: [(data, 'contrastive'), (more_data, 'cosent')]",
+            fix="name a loss beside each; None takes the default of its kind.",
+        )
     if not is_list_of_objectives(data):
         return to_datasource(data, **columns)
     named = [key for key, column in columns.items() if column not in (None, VALUE_COLUMN)]

@@ -7,6 +7,7 @@ from typing import Any
 
 from embedtune_nb.errors import NotYetError, PlanError, did_you_mean
 from embedtune_nb.plan.hyperparam import Hyperparam
+from embedtune_nb.plan.other_names import hyperparam_called
 from embedtune_nb.plan.values import (
     PERCENTILES,
     choice,
@@ -345,10 +346,12 @@ def check_hyperparams(
 def _checked(key: str, value: Any, losses: Sequence[str]) -> Any:
     entry = HYPERPARAMS.get(key)
     if entry is None:
+        ours = hyperparam_called(key)
+        hint = f"Did you mean {ours!r}? " if ours else did_you_mean(key, HYPERPARAMS)
         raise PlanError(
             f"There is no hyperparameter {key!r}.",
             expected=f"one of {', '.join(HYPERPARAMS)}",
-            fix=f"{did_you_mean(key, HYPERPARAMS)}Correct the key, or leave it out.",
+            fix=f"{hint}Correct the key, or leave it out.",
         )
     value = plain(value)
     if isinstance(value, (tuple, list)) and not entry.takes_list:

@@ -17,6 +17,7 @@ from embedtune_nb.data.kinds import (
     require_ready,
 )
 from embedtune_nb.errors import LossError, did_you_mean
+from embedtune_nb.plan.other_names import loss_called
 
 
 @dataclass(frozen=True)
@@ -157,10 +158,12 @@ def check_loss(kind: str, loss: str | None) -> tuple[Loss, str, str]:
             f"the loss for {kind} data; {chosen.best_for[0].lower()}{chosen.best_for[1:]}",
         )
     if not isinstance(loss, str) or loss not in LOSSES:
+        ours = loss_called(str(loss))
+        hint = f"Did you mean {ours!r}? " if ours else did_you_mean(str(loss), LOSSES)
         raise LossError(
             f"There is no loss {loss!r}.",
             expected=f"one of {', '.join(LOSSES)}",
-            fix=f"{did_you_mean(str(loss), LOSSES)}What works on which data:\n{loss_table()}",
+            fix=f"{hint}What works on which data:\n{loss_table()}",
         )
     chosen = LOSSES[loss]
     if kind not in chosen.kinds:

@@ -14,7 +14,7 @@ from embedtune_nb.errors import DataError, LossError
 from embedtune_nb.plan.checks import check_data, check_rows, check_training_part
 from embedtune_nb.plan.choices import Choices
 from embedtune_nb.plan.hyperparams import HYPERPARAMS
-from embedtune_nb.plan.losses import Loss, check_loss, ranks
+from embedtune_nb.plan.losses import LOSSES, Loss, check_loss, ranks
 from embedtune_nb.plan.metrics import PRIMARY
 from embedtune_nb.plan.objective_settings import choose_objective
 from embedtune_nb.plan.plan import Setting
@@ -101,7 +101,8 @@ def is_list_of_objectives(data: Any) -> bool:
         isinstance(data, (list, tuple))
         and bool(data)
         and all(isinstance(pair, tuple) and len(pair) == 2 for pair in data)
-        and not any(isinstance(part, str) for part, _ in data)  # two texts are a row of pairs
+        # two texts are a row of pairs
+        and all(not isinstance(part, str) or loss in (None, *LOSSES) for part, loss in data)
     )
 
 

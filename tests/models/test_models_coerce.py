@@ -7,7 +7,7 @@ import pytest
 
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.errors import ColumnError, DataError
-from embedtune_nb.models.coerce import to_datasource
+from embedtune_nb.models.coerce import to_datasource, to_evaluation_data, to_training_data
 
 FRAME = pd.DataFrame(
     {
@@ -66,3 +66,22 @@ def test_columns_that_cannot_serve_are_refused(columns, error, told):
 def test_what_is_no_data_is_refused(data):
     with pytest.raises(DataError, match="from_csv"):
         to_datasource(data)
+
+
+def test_tables_in_a_list_of_objectives_become_datasources():
+    labelled, scored = FRAME[["body", "sentiment"]], FRAME[["body", "stars"]]
+    found = to_training_data([(labelled, "triplet"), (scored, None)])
+    assert [(data.kind, loss) for data, loss in found] == [("labeled", "triplet"), ("scored", None)]
+    given = to_evaluation_data([None, scored])
+    assert given[0] is None and given[1].kind == "scored"
+    assert to_evaluation_data(FRAME.to_dict("records"), score_column="stars").kind == "scored"
+
+
+def test_a_list_of_data_needs_losses_and_no_columns():
+    data = Datasource.from_pandas(FRAME[["body", "sentiment"]])
+    with pytest.raises(DataError, match="without losses"):
+        to_training_data([data, data])
+    with pytest.raises(ColumnError, match="label_column='sentiment' was given beside a list"):
+        to_training_data([(data, None), (data, None)], label_column="sentiment")
+    with pytest.raises(DataError, match="one dict a row"):
+        to_training_data([("a question", "an answer")] * 20)

@@ -187,7 +187,7 @@ def test_two_kernels_that_ask_at_once_start_one_job(base, labelled, tiny_bert, h
         ({"hyperparams": {"learning_rate": (1e-5, 1e-3)}}, NotYetError, "sweep"),
         ({"if_exists": "replace"}, PlanError, "open"),
         ({"executor": "proces"}, PlanError, "process"),
-        ({"data": [("one", "prediction"), ("two", "contrastive")]}, NotYetError, "one after the other"),
+        ({"data": [("one.csv", "prediction"), ("two.csv", "contrastive")]}, DataError, "a DataFrame"),
         ({"label_column": "lable"}, ColumnError, "label"),
     ],
 )

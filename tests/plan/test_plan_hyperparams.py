@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from embedtune_nb.errors import NotYetError, PlanError
-from embedtune_nb.plan import HYPERPARAMS, check_hyperparams
+from embedtune_nb.plan import HYPERPARAMS, LOSSES, check_hyperparams, other_names
 
 # The public keys of the guide this project answers to: a snippet of it must run here.
 GUIDE = {
@@ -149,3 +149,18 @@ def test_none_means_not_given_but_hides_no_misspelling():
 def test_hyperparams_must_be_a_dict():
     with pytest.raises(PlanError, match="list"):
         check_hyperparams(["epochs"], loss="contrastive")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"), [("lr", "learning_rate"), ("num_train_epochs", "epochs"), ("warmup_ratio", "warmup")]
+)
+def test_names_of_other_libraries_are_understood(theirs, ours):
+    with pytest.raises(PlanError, match=f"Did you mean {ours!r}"):
+        check_hyperparams({theirs: 1}, loss="contrastive")
+
+
+def test_every_hint_names_something_that_exists():
+    assert set(other_names._HYPERPARAMS.values()) <= set(HYPERPARAMS)
+    assert not set(other_names._HYPERPARAMS) & set(HYPERPARAMS)
+    assert set(other_names._LOSSES.values()) <= set(LOSSES)
+    assert all(other_names.loss_called(f"{loss}Loss") == loss for loss in LOSSES)

@@ -33,7 +33,15 @@ def test_a_named_loss_is_the_users():
     assert reason
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("contrastiv", "contrastive"), ("CoSENT", "cosent")])
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("contrastiv", "contrastive"),
+        ("CoSENT", "cosent"),
+        ("MNRL", "contrastive"),
+        ("TripletLoss", "triplet"),
+    ],
+)
 def test_an_unknown_loss_is_an_error_that_knows_the_right_one(typed, meant):
     with pytest.raises(LossError, match=f"Did you mean {meant!r}") as caught:
         check_loss("labeled", typed)
