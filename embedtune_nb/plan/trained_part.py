@@ -159,6 +159,13 @@ def _choose_lora(choices: Choices, base: BaseSpec) -> None:
     _refuse_details(choices.given, ("adapter_rank", "adapter_start", "adapter_side"), "adapter")
     choices.take("lora_rank")
     rank = choices["lora_rank"]
+    if base.dimension is not None and rank > base.dimension:
+        raise PlanError(
+            f"lora_rank is {rank:,}, and {base.id} has {base.dimension} dimensions: LoRA of that rank would "
+            "train more weights than the matrices beside it have.",
+            expected=f"at most {base.dimension}, usually 8 to 64",
+            fix="lower lora_rank, or leave it out to train the whole model.",
+        )
     choices.default("lora_alpha", 2.0 * rank, "twice lora_rank: the change counts double")
     choices.default("learning_rate", _LORA_LEARNING_RATE, "LoRA takes bigger steps than a whole encoder")
 

@@ -44,14 +44,18 @@ class FrozenBase(nn.Module):
     def __init__(self, base: SentenceTransformer, store: VectorStore) -> None:
         super().__init__()
         self.base, self.store = base.requires_grad_(False).eval(), store
+        self.training = False
         self.computed = 0
         self._by_task = any(isinstance(module, Router) for module in base.modules())
         self._rows: dict[bytes, int] = {}
         self._vectors = np.empty((0, self.get_embedding_dimension()), dtype=np.float32)
 
     def train(self, mode: bool = True) -> FrozenBase:
-        """Stay in evaluation mode: dropout would make other vectors than those kept."""
-        return super().train(False)
+        """Stay in evaluation mode: dropout would make other vectors than those kept.
+
+        Asked before each step, so the modules of the base model are not gone through.
+        """
+        return self
 
     def get_embedding_dimension(self) -> int:
         """Return the length of a vector; the library asks by this name."""

@@ -75,6 +75,13 @@ def test_lora_without_peft_names_the_extra(plan_for, labeled, monkeypatch):
         plan_for(labeled(), {"lora_rank": 4})
 
 
+def test_a_rank_of_lora_above_the_dimensions_is_refused(plan_for, labeled):
+    pytest.importorskip("peft")
+    assert plan_for(labeled(), {"lora_rank": 16})["lora_rank"] == 16
+    with pytest.raises(PlanError, match="16 dimensions"):
+        plan_for(labeled(), {"lora_rank": 17})
+
+
 def test_lora_needs_an_encoder(plan_for, write_base, labeled):
     pytest.importorskip("peft")
     with pytest.raises(PlanError, match="no matrices"):
