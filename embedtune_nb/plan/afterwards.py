@@ -48,7 +48,7 @@ def advise_on_run(series: Mapping[str, Curve], settings: Mapping[str, Any]) -> l
         The settings of the run's plan as plain values.
     """
     found = []
-    # of several objectives the losses differ in size, and their mix swings with whose turn it is
+    # the losses of several objectives differ in size; the first one decides
     loss = series.get("train/loss_1") or series.get("train/loss")
     if loss is not None and len(loss.value) >= _LEAST_POINTS and np.isfinite(loss.value).all():
         found += _about_loss(

@@ -121,6 +121,7 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         self.measured: dict[str, dict[str, Any]] = {}
         self.selection: EvaluateAndSelect | None = None
         self._unlogged: list[list[float]] = [[] for _ in objectives]
+        self._latest: dict[int, float] = {}
         rows, loss = self._tables_and_losses()
         super().__init__(encoder.model, arguments, rows, loss=loss)
         self.remove_callback(PrinterCallback)
@@ -234,6 +235,7 @@ class FinetuneTrainer(SentenceTransformerTrainer):
             self.outcome = "early stopped"
         self.bf16 = Choice(run_state["bf16"]["value"], "as in the part of the run that is resumed")
         self.measured["bf16"] = dict(self.bf16._asdict())
+        self._latest = dict(run_state.get("latest_losses", []))
         if self.selection is None:
             return
         self.selection.evaluated = run_state.get("evaluated", self.state.global_step)
@@ -300,6 +302,7 @@ class FinetuneTrainer(SentenceTransformerTrainer):
             "best": None if best is None else [best.name, best.value, best.step],
             "evaluated": selection.evaluated if selection else -1,
             "ended": self.ended,
+            "latest_losses": list(self._latest.items()),
         }
         step = self.state.global_step
         keep = 1 if self.checkpoint_limit is None else self.checkpoint_limit
@@ -346,16 +349,19 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         return DatasetDict(tables), losses
 
     def losses_since_logged(self) -> dict[str, float]:
-        """Return the mean loss of each objective since the last call; nothing where there is but one."""
-        several = len(self.objectives) > 1
-        means = {
-            f"train/loss_{place}": sum(values) / len(values)
-            for place, values in enumerate(self._unlogged, 1)
-            if several and values
-        }
+        """Return the mean loss of each objective since the last call; nothing where there is but one.
+
+        ``train/loss`` is then the mean of what each objective's loss was last: what the library logs would
+        jump with whose turn it is.
+        """
+        means = {place: sum(values) / len(values) for place, values in enumerate(self._unlogged, 1) if values}
         for values in self._unlogged:
             values.clear()
-        return means
+        self._latest |= means
+        if len(self.objectives) == 1:
+            return {}
+        told = {f"train/loss_{place}": mean for place, mean in means.items()}
+        return {"train/loss": sum(self._latest.values()) / len(self._latest), **told}
 
     def _loss_weights(self) -> list[dict[str, Tensor]]:
         return [loss_weights(objective.loss) for objective in self.objectives]
