@@ -1,0 +1,37 @@
+"""The notebooks that need no eyes, run from top to bottom; the quickstart is run in the browser tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+
+
+@pytest.mark.notebook
+@pytest.mark.model
+def test_your_data_runs_and_ends_with_a_verdict(minilm, tmp_path, home):
+    ran = subprocess.run(
+        [sys.executable, NOTEBOOKS / "execute.py", NOTEBOOKS / "02_your_data.ipynb", "--out", tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    assert "Accuracy" in ran.stdout and "wins" in ran.stdout
+    cells = nbformat.read(tmp_path / "02_your_data.ipynb", as_version=4).cells
+    shown = "\n".join(str(output) for cell in cells for output in cell.get("outputs", []))
+    for told in ("blank text", "near_duplicates", "does not fit labeled data", "similarity", "set aside"):
+        assert told in shown
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_notebooks_are_committed_without_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
