@@ -135,7 +135,13 @@ class LintReport:
 
     def _headline(self) -> str:
         counts = {level: sum(finding.severity == level for finding in self.findings) for level in SEVERITIES}
-        told = ", ".join(f"{count} {level}" for level, count in counts.items() if count) or "nothing found"
+        plural = {"warning": "warnings", "note": "notes"}
+        told = ", ".join(
+            f"{count} {plural.get(level, level) if count > 1 else level}"
+            for level, count in counts.items()
+            if count
+        )
+        told = told or "nothing found"
         return f"{told}; {len(self.clean) + len(self.findings)} checks in {self.seconds:.1f} s"
 
 
