@@ -23,12 +23,20 @@ _BANDS, _ROWS_PER_BAND = 10, 4
 _CHUNK_BYTES = 100_000
 _LONGEST = 2_000
 
-_NOT_WORD = re.compile(r"[\W_]+")
-_ASCII_SIGNS = str.maketrans({chr(code): " " for code in range(128) if not chr(code).isalnum()})
+# Signs that tell one thing from another: C++ is not C#, and £1 is not $1.
+_TELLING = "$+%#"
+_CURRENCIES = "\u00a2-\u00a5\u0e3f\u20a0-\u20cf"
+_NOT_WORD = re.compile(rf"(?:[^\w{_TELLING}{_CURRENCIES}]|_)+")
+_ASCII_SIGNS = str.maketrans(
+    {chr(code): " " for code in range(128) if not chr(code).isalnum() and chr(code) not in _TELLING}
+)
 
 
 def normalized(text: str) -> str:
-    """Return *text* without case, punctuation and spacing; symbols alone are kept as they are."""
+    """Return *text* without case, punctuation and spacing.
+
+    Signs of currencies and ``+ % #`` stay, and so does a text of nothing but signs.
+    """
     if text.isascii():
         return " ".join(text.lower().translate(_ASCII_SIGNS).split()) or text.strip()
     folded = unicodedata.normalize("NFKC", text).casefold()

@@ -81,6 +81,22 @@ def test_every_exact_duplicate_is_found() -> None:
     assert "near_duplicates" not in report
 
 
+def test_signs_that_tell_things_apart_make_no_copies() -> None:
+    texts = [
+        "what is c++?",
+        "what is c#?",
+        "what is c?",
+        "a fee of £1",
+        "a fee of €1",
+        "a fee of $1",
+        "1% off",
+        "1 off",
+    ]
+    again = ["What is C++", "A fee of £ 1!", "a fee of: €1", "1% off..."]
+    finding = _labeled([*texts, *again], ["x", "y"] * 4 + ["x", "y", "x", "x"]).lint()["exact_duplicates"]
+    assert finding.rows.tolist() == [8, 10, 11]
+
+
 def test_good_data_gives_no_findings() -> None:
     report = _labeled(_texts(400, seed=6)).lint(_labeled(_texts(100, seed=7)))
     assert len(report) == 0

@@ -86,6 +86,7 @@ def lint(
         findings,
         skipped,
         clean,
+        len(checks) - len(skipped),
         time.perf_counter() - started,
         {name: value for name, value in options.items() if value is not None},
     )

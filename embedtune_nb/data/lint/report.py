@@ -52,10 +52,12 @@ class LintReport:
         findings: Sequence[Finding],
         not_looked_at: Sequence[NotLookedAt],
         clean: Sequence[str],
+        checks: int,
         seconds: float,
         fix_options: dict[str, Any] | None = None,
     ) -> None:
-        self._data, self.seconds, self._fix_options = data, seconds, dict(fix_options or {})
+        self._data, self._checks, self.seconds = data, checks, seconds
+        self._fix_options = dict(fix_options or {})
         self.findings = tuple(
             sorted(findings, key=lambda finding: (SEVERITIES.index(finding.severity), -finding.share))
         )
@@ -142,7 +144,7 @@ class LintReport:
             if count
         )
         told = told or "nothing found"
-        return f"{told}; {len(self.clean) + len(self.findings)} checks in {self.seconds:.1f} s"
+        return f"{told}; {self._checks} checks in {self.seconds:.1f} s"
 
 
 def _block(finding: Finding) -> str:

@@ -43,7 +43,7 @@ def empty_texts(table: Table) -> list[Finding]:
         empty(table),
         "empty_texts",
         "warning",
-        "hold punctuation and nothing else",
+        "are punctuation and nothing else",
         "They all look alike to a model, whatever belongs to them.",
     )
 
