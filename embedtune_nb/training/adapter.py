@@ -14,6 +14,7 @@ from sentence_transformers.sentence_transformer.modules import Dropout, Normaliz
 from torch import nn
 
 from embedtune_nb.catalogue import BaseSpec, local_folder
+from embedtune_nb.encoder.choice import Choice
 from embedtune_nb.encoder.encoder import Encoder, Role
 from embedtune_nb.encoder.load import without_progress_bars
 from embedtune_nb.training.adapter_modules import ADAPTERS, Adapter
@@ -40,6 +41,7 @@ class KeptVectorsEncoder(Encoder):
         first = model[0]
         assert isinstance(first, FrozenBase), "what makes this model puts one there"
         self.vectors = first
+        self.rows = Choice("whole", "a batch of kept vectors has no rows of tokens")
 
     def embed(
         self,

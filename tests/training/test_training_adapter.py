@@ -241,6 +241,8 @@ def test_a_run_moves_the_adapter_alone_and_reads_each_text_once(home, tiny_bert,
         assert torch.equal(weight, saved[0].state_dict()[name]), name
     told = {name: entry["value"] for event in job.of(Measured) for name, entry in event.settings.items()}
     assert told["trained_parameters"] == 2 * 8 * 32
+    reasons = [entry["reason"] for event in job.of(Measured) for entry in event.settings.values()]
+    assert not any("FrozenBase" in reason for reason in reasons), "no class name of ours"
     assert told["frozen_parameters"] == sum(weight.numel() for weight in base.parameters())
     again = Job(tiny_bert, labeled, adapter="linear", loss="contrastive")
     models_folder().rename(home / "elsewhere")
