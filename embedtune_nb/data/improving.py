@@ -87,8 +87,22 @@ class Improving:
         options = {"eval_datasource": eval_datasource, "how": how, "model": model, "vectors": vectors}
         return fix(self, *names, **options)  # type: ignore[arg-type]
 
-    def mine_hard_negatives(self, strategy: str = "model", **options: Any) -> Any:
-        """Find texts that look like right answers and are none; see :mod:`embedtune_nb.mining.mine`.
+    def mine_hard_negatives(
+        self,
+        strategy: str = "model",
+        *,
+        model: Any = None,
+        per_row: int = 3,
+        rank_range: tuple[int, int] = (1, 100),
+        score_range: tuple[float, float] | None = None,
+        absolute_margin: float | None = None,
+        relative_margin: float | str | None = "auto",
+        order: str = "source",
+        pick: str = "hardest",
+        seed: int = 0,
+        progress: bool = True,
+    ) -> Any:
+        """Find texts that look like right answers and are none.
 
         Parameters
         ----------
@@ -96,13 +110,45 @@ class Improving:
             ``"model"`` (nearest by embedding), ``"bm25"`` (most words in common, weighted),
             ``"partial_match"`` (part of what is asked), ``"same_group"`` (domain confusion: same group, or a
             neighbouring label), ``"contradiction"`` (nli data).
-        options
-            ``model``, ``per_row``, ``rank_range``, ``score_range``, ``absolute_margin``,
-            ``relative_margin``, ``order``, ``pick``, ``seed``, ``progress``.
+        model
+            A model, a name or a folder: ranks, or judges what another strategy ranks.
+        per_row
+            Most negatives for a row.
+        rank_range, score_range
+            First and last rank (1 the nearest), least and highest score that may serve.
+        absolute_margin, relative_margin
+            How far below its positive a candidate must score not to be set aside as suspected of being right.
+        order
+            ``"source"``, or ``"easy_to_hard"`` for a curriculum.
+        pick
+            ``"hardest"`` or ``"random"``.
+        seed
+            Of random picks, and of the positives of labeled rows.
+        progress
+            Show a bar.
 
         Returns
         -------
         MinedTriplets
-            A Datasource of the kind ``triplets`` with a ``report``: kept, dropped and why, set aside.
+            A Datasource of the kind ``triplets`` with a ``report``: kept, dropped and why, set aside. The
+            options in full: :func:`embedtune_nb.mining.mine.mine_hard_negatives`.
+
+        Raises
+        ------
+        DataError
+            If the data or a setting cannot serve, or no row got a negative.
         """
-        return late("mine_hard_negatives")(self, strategy, **options)
+        return late("mine_hard_negatives")(
+            self,
+            strategy,
+            model=model,
+            per_row=per_row,
+            rank_range=rank_range,
+            score_range=score_range,
+            absolute_margin=absolute_margin,
+            relative_margin=relative_margin,
+            order=order,
+            pick=pick,
+            seed=seed,
+            progress=progress,
+        )
