@@ -101,9 +101,15 @@ class Race:
         self.settings = {name: setting.value for name, setting in self.plan.settings.items()}
         self.before = self._judge(self._load())
 
-    def _plan(self, loss: str | None) -> Any:
+    def _plan(self, loss: str | None, **hyperparams: Any) -> Any:
         return resolve(
-            self.base, self.train, name="race", eval_datasource=self.test, loss=loss, seed=self.seed
+            self.base,
+            self.train,
+            name="race",
+            eval_datasource=self.test,
+            loss=loss,
+            hyperparams=hyperparams,
+            seed=self.seed,
         )
 
     def _load(self) -> Encoder:
@@ -116,9 +122,9 @@ class Race:
         settings = {**self.settings, "neighbor_eval_count": None, "neighbor_eval_pool_subsample": None}
         return evaluate(encoder, self.split.verdict, reference=reference, settings=settings)
 
-    def ours(self, loss: str) -> tuple[Evaluation, float]:
-        """Train with the defaults of *loss*; return the evaluation and the seconds of training."""
-        plan, split = self._plan(loss)
+    def ours(self, loss: str, **hyperparams: Any) -> tuple[Evaluation, float]:
+        """Train with the defaults of *loss*, or *hyperparams*; return evaluation and seconds of training."""
+        plan, split = self._plan(loss, **hyperparams)
         settings = {name: setting.value for name, setting in plan.settings.items()}
         encoder = self._load()
         limit = encoder.model.max_seq_length

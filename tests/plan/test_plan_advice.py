@@ -62,3 +62,10 @@ def test_what_is_not_trained_on_is_told(plan_for):
     (sentence,) = about(plan, "Not trained on")
     assert "neutral rows" in sentence
     assert plan.data["not_trained_on"]
+
+
+def test_proxies_are_given_more_than_one_epoch(plan_for):
+    (sentence,) = about(plan_for(imbalanced(), loss="proxy"), "Anchors move little")
+    assert "1 epoch," in sentence and "3 epochs" in sentence
+    assert not about(plan_for(imbalanced(), {"epochs": 3}, loss="proxy"), "Anchors move little")
+    assert not about(plan_for(imbalanced(), loss="contrastive"), "Anchors move little")
