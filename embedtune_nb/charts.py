@@ -108,7 +108,7 @@ def before_after(
     point_size
         Area of a point in square pixels.
     """
-    frame, encoding = _coloured(_inert(frame), colour)
+    frame, encoding = _coloured(inert(frame), colour)
     tooltip = [column for column in ("text", colour, "kept", "moved") if column in frame]
     spans = [
         _span(frame, ["x_before", "x_after"]),
@@ -208,7 +208,7 @@ def _metric_chart(
     return alt.layer(*layers).properties(width=width, height=height, title=title)
 
 
-def _inert(frame: pd.DataFrame) -> pd.DataFrame:
+def inert(frame: pd.DataFrame) -> pd.DataFrame:
     """Break what could end a script: Altair writes the data of a chart raw into the page's own script."""
     texts = frame.select_dtypes(include=["object", "string", "category"]).columns
     broken = {

@@ -19,6 +19,12 @@ _DOORS = {
     "display_job": "embedtune_nb.widgets.watch:display_job",
     "watch": "embedtune_nb.widgets.watch:watch",
     "embedding_map": "embedtune_nb.widgets.embedding_map:EmbeddingMap",
+    "noise_floor": "embedtune_nb.experiments.noise_floor:noise_floor",
+    "learning_curve": "embedtune_nb.experiments.learning_curve:learning_curve",
+    "gain_chart": "embedtune_nb.experiment_charts:gains",
+    "noise_chart": "embedtune_nb.experiment_charts:noise",
+    "learning_curve_chart": "embedtune_nb.experiment_charts:learning_curve",
+    "regressions_table": "embedtune_nb.widgets.regressions_table:RegressionsTable",
     "save_report": "embedtune_nb.widgets.report:save_report",
     "map_of_model": "embedtune_nb.maps.of_model:map_of_model",
 }

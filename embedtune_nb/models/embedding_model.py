@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from embedtune_nb.data.split import split
 from embedtune_nb.data.split_retrieval import as_retrieval
 from embedtune_nb.errors import DataError
 from embedtune_nb.jobs.job import Job
+from embedtune_nb.latebound import late
 from embedtune_nb.models.coerce import VALUE_COLUMN, to_datasource
 from embedtune_nb.models.tune import begin
 from embedtune_nb.plan.plan import Plan
@@ -271,6 +272,78 @@ class EmbeddingModel:
         if background:
             return job
         return job.watch().result()
+
+    def learning_curve(
+        self,
+        data: Any,
+        fractions: Sequence[float] = (0.25, 0.5, 1),
+        *,
+        repeats: int = 3,
+        name: str | None = None,
+        eval_datasource: Any = None,
+        loss: str | None = None,
+        hyperparams: dict[str, Any] | None = None,
+        value_column: str = VALUE_COLUMN,
+        label_column: str | None = None,
+        score_column: str | None = None,
+        if_exists: str = "open",
+        executor: str = "process",
+        keep_models: bool = False,
+        seed: int = 42,
+    ) -> Any:
+        """Train on growing parts of *data*: is more of it worth having, and which rows to label next?
+
+        Each run is a job of its own, named ``<name>-<fraction>-run-<repeat>``. After an interrupt or the end
+        of the kernel the same call takes over what is done and carries on the rest.
+
+        Parameters
+        ----------
+        data, eval_datasource, loss, hyperparams, value_column, label_column, score_column
+            As for :meth:`finetune`. All runs are judged on the same held-out rows.
+        fractions
+            Shares of the training part, above 0 and up to 1.
+        repeats
+            Runs a fraction, each on other rows and with another seed: from them comes the band.
+        name
+            Of the runs. None: made from the data's fingerprint.
+        if_exists
+            ``"open"``, or ``"error"``: refuse if such a run was made or begun before.
+        executor
+            ``"process"`` or ``"thread"``.
+        keep_models
+            True keeps all models; else only one trained on all of the data stays.
+        seed
+            Of split, parts and training; repeat r has ``seed + r``.
+
+        Returns
+        -------
+        LearningCurve
+            ``.to_frame()``, ``.chart()``, ``.expected_gain()`` of twice the data, ``.label_next(texts)``.
+
+        Raises
+        ------
+        EmbedtuneError
+            Whatever is wrong with data, name, loss or settings is told before the first job starts.
+        """
+        columns: dict[str, Any] = {
+            "value_column": value_column,
+            "label_column": label_column,
+            "score_column": score_column,
+        }
+        return late("learning_curve")(
+            self._spec,
+            to_datasource(data, **columns),
+            fractions,
+            repeats=repeats,
+            name=name,
+            eval_datasource=None if eval_datasource is None else to_datasource(eval_datasource, **columns),
+            loss=loss,
+            hyperparams=hyperparams,
+            if_exists=if_exists,
+            executor=executor,
+            keep_models=keep_models,
+            seed=seed,
+        )
 
     def _loaded(self, instruction: str | None = None) -> Any:
         if self._encoder is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import shutil
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from embedtune_nb.errors import (
     PlanError,
     StoreError,
 )
+from embedtune_nb.evaluation.regressions import Regressions
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.verdict import Verdict
 from embedtune_nb.jobs.feed import ALIVE_STATES
@@ -182,6 +184,63 @@ class FinetunedEmbeddingModel(EmbeddingModel):
     def map(self, data: Any = None, **options: Any) -> Any:
         """Show texts before and after in one picture; options as in ``maps.of_model.map_of_model``."""
         return late("map_of_model")(self, data, **options)
+
+    def regressions(self) -> Regressions:
+        """Show where it got worse than its base on the held-out part, row by row, with likely causes.
+
+        Returns
+        -------
+        Regressions
+            A sortable table in a notebook; ``.to_frame()``, ``.causes`` and ``.where(...)``; its rows go on
+            to ``.mine_hard_negatives()``, ``.fix(...)`` and ``.map()``.
+
+        Raises
+        ------
+        DataError
+            If the folder of its job was deleted.
+        """
+        from embedtune_nb.models.regressed import regressions_of
+
+        return regressions_of(self)
+
+    def noise_floor(
+        self,
+        seeds: int | Sequence[int] = 3,
+        *,
+        if_exists: str = "open",
+        executor: str | None = None,
+        keep_models: bool = False,
+    ) -> Any:
+        """Train the same recipe on the same rows with other seeds: how much do the figures move by chance?
+
+        Each seed is a job of its own, named ``<name>-seed-<seed>``. After an interrupt or the end of the
+        kernel the same call takes over what is done and carries on the rest.
+
+        Parameters
+        ----------
+        seeds
+            How many runs in all, this model's own among them, or the seeds of the further ones.
+        if_exists
+            ``"open"``, or ``"error"``: refuse if such a run was made or begun before.
+        executor
+            ``"process"`` or ``"thread"``; None: as this model was trained.
+        keep_models
+            True keeps the further models; else only their figures stay, with their jobs.
+
+        Returns
+        -------
+        NoiseFloor
+            ``.band``: two runs that differ by less are a tie. Kept with this model's job, and used by
+            ``et.compare``.
+
+        Raises
+        ------
+        DataError
+            If the data that it was trained on is no longer kept.
+        """
+        return late("noise_floor")(
+            self, seeds, if_exists=if_exists, executor=executor, keep_models=keep_models
+        )
 
     def save_report(self, path: str | Path, *, with_map: bool = True) -> Path:
         """Write verdict, curves, plan and interactive map to one HTML file that works offline.
