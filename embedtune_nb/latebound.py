@@ -8,6 +8,7 @@ name, at the moment of use. This table is the only such door.
 from __future__ import annotations
 
 from importlib import import_module
+from operator import attrgetter
 from typing import Any
 
 _DOORS = {
@@ -15,6 +16,11 @@ _DOORS = {
     "embedder": "embedtune_nb.mining.embedder:embedder",
     "mine_hard_negatives": "embedtune_nb.mining.mine:mine_hard_negatives",
     "result_of_finetune": "embedtune_nb.models.finetuned:result_of_job",
+    "result_of_merge": "embedtune_nb.models.merge:result_of_job",
+    "result_of_evaluate": "embedtune_nb.models.evaluation_job:result_of_job",
+    "open_model": "embedtune_nb.models.finetuned:FinetunedEmbeddingModel.open",
+    "merge_chart": "embedtune_nb.charts:merge_curve",
+    "svg": "embedtune_nb.charts:svg",
     "result_of_map": "embedtune_nb.maps.of_model:result_of_job",
     "display_job": "embedtune_nb.widgets.watch:display_job",
     "watch": "embedtune_nb.widgets.watch:watch",
@@ -33,4 +39,4 @@ _DOORS = {
 def late(name: str) -> Any:
     """Import and return the object that the table lists under *name*."""
     module, _, attribute = _DOORS[name].partition(":")
-    return getattr(import_module(module), attribute)
+    return attrgetter(attribute)(import_module(module))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from embedtune_nb.catalogue import BaseSpec, ensure_available
-from embedtune_nb.data.kinds import LABELED, SCORED
+from embedtune_nb.data.kinds import LABELED, PAIRS, RETRIEVAL, SCORED
 from embedtune_nb.data.split import Split, split
 from embedtune_nb.errors import NotYetError, PlanError, did_you_mean
 from embedtune_nb.plan.advice import advise, advise_on_cost
@@ -35,6 +35,12 @@ from embedtune_nb.store.names import check_name
 
 SEED = 42
 EXECUTORS = ("process", "thread")
+_OF_NEIGHBORS = (
+    "neighbor_count",
+    "neighbor_weighting",
+    "neighbor_eval_count",
+    "neighbor_eval_pool_subsample",
+)
 _LATER_EXECUTORS = ("torchrun", "ray")
 # Tried with wordllama on held-out training rows, 1e-3 to 1e-1: accuracy on questions of six classes rose by
 # 0.01, 0.07, 0.16, 0.17, the error of readability scores fell by 0.01 to 0.08; NDCG@10 of a retrieval set
@@ -100,7 +106,8 @@ def resolve(
 
     choices = Choices(given, objective.name)
     choices.settings["loss"] = Setting(objective.name, loss_source, loss_reason)
-    selection = choose_evaluation(choices, data.kind)
+    rows_in_all, documents = _sizes(data)
+    selection = choose_evaluation(choices, data.kind, rows=rows_in_all, documents=documents)
     choose_trained_part(choices, base, data.kind)
     parts = split(data, seed=int(seed), selection=selection, eval_datasource=eval_datasource)
     prompts = choose_instruction(choices, base, data)
@@ -149,6 +156,13 @@ def resolve(
     return plan, parts
 
 
+def _sizes(data: Any) -> tuple[int, int]:
+    """Return the examples of *data*, judgements where it is retrieval data, and the documents searched."""
+    if data.kind == RETRIEVAL:
+        return len(data.frames["qrels"]), len(data.frames["corpus"])
+    return len(data), len(data) if data.kind == PAIRS else 0
+
+
 def check_executor(executor: str) -> None:
     """Refuse an executor that this version does not have."""
     if executor in _LATER_EXECUTORS:
@@ -179,13 +193,13 @@ def _choose_neighbors(choices: Choices, kind: str, rows: int) -> None:
     if kind not in (LABELED, SCORED):
         _refuse_neighbor_settings(choices, kind)
         return
-    choices.take("neighbor_count", "neighbor_eval_count", "neighbor_eval_pool_subsample")
+    choices.take(*_OF_NEIGHBORS)
     if choices["neighbor_count"] > rows:
         choices.overrule("neighbor_count", rows, f"there are only {rows} training rows to ask")
 
 
 def _refuse_neighbor_settings(choices: Choices, kind: str) -> None:
-    for key in ("neighbor_count", "neighbor_eval_count", "neighbor_eval_pool_subsample"):
+    for key in _OF_NEIGHBORS:
         if key in choices.given:
             raise PlanError(
                 f"{key} has no effect on {kind} data: nearest neighbours have nothing to vote on.",
@@ -229,18 +243,19 @@ def _workload(choices: Choices, base: BaseSpec, parts: Split, texts: TrainingTex
         passes += 2 * _characters(parts.train)
     if choices.settings.get("false_negative_masking") and choices["false_negative_masking"]:
         passes += texts.characters
+    watching = 0.0
     if parts.selection is not None:
-        times = _evaluations(choices)
-        passes += times * _characters(parts.selection)
+        watching = _evaluations(choices) * _characters(parts.selection)
         if choices["eval_method"] == "neighbor":
-            passes += times * _characters(parts.train)
+            watching += _evaluations(choices) * _characters(parts.train)
     return Workload(
         steps=choices["steps_total"],
         texts_per_step=round(choices["batch_size"] * texts.texts_per_row),
         mean_tokens=texts.mean_tokens(choices["max_seq_length"]),
-        eval_texts=passes / mean_characters,
+        eval_texts=(passes + watching) / mean_characters,
         # evaluations keep the model's own limit
         eval_mean_tokens=texts.mean_tokens(base.max_length),
+        watching_texts=watching / mean_characters,
     )
 
 

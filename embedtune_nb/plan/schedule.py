@@ -8,11 +8,15 @@ from embedtune_nb.data.kinds import LABELED, NLI, SCORED, SCORED_PAIRS, TRIPLETS
 from embedtune_nb.errors import PlanError
 from embedtune_nb.plan.choices import ASKED, Choices
 from embedtune_nb.plan.losses import LOSSES
-from embedtune_nb.plan.metrics import PRIMARY
+from embedtune_nb.plan.metrics import PRIMARY, check_metric
 from embedtune_nb.plan.plan import Setting
 from embedtune_nb.plan.values import PATIENCE
 
 EVAL_STEPS = 50
+#: Share of the training time from which evaluation during training is called much.
+MUCH_EVALUATION = 0.2
+# A pool of more documents is not embedded again and again unasked.
+_MOST_SEARCHED = 10_000
 # What they answer is at hand while training; neighbours and search embed what is searched as well, and
 # the others tell no more than the end of the run does.
 _FAST_METHODS = ("head", "loss")
@@ -36,6 +40,8 @@ _CURVE_POINTS = 200
 _LEAST_STEPS = 50
 # Smaller batches would make noise of the gradient; where the batch is what a row is compared with, sooner.
 _LEAST_BATCH, _LEAST_COMPARED = 16, 32
+# The share of the rows that is trained on where a part selects and a part judges.
+_TRAINED = 0.7
 
 
 def eval_methods(kind: str, loss: str) -> tuple[str, ...]:
@@ -47,14 +53,27 @@ def eval_methods(kind: str, loss: str) -> tuple[str, ...]:
     return ("triplet", "loss") if kind == TRIPLETS else ("retrieval", "loss")
 
 
-def choose_evaluation(choices: Choices, kind: str) -> bool:
+def choose_evaluation(choices: Choices, kind: str, *, rows: int, documents: int = 0) -> bool:
     """Settle metric, evaluation, early stopping and epochs; return whether a selection part is needed.
 
     A single ``prediction`` run evaluates with its head, stops early with patience 2 and has 3 epochs;
-    other single runs have 1 epoch, or 3 with early stopping.
+    other single runs have 1 epoch, or 3 with early stopping. What is searched (pairs, retrieval) is
+    evaluated every 50 steps, unless the run is shorter or the pool too large for that.
+
+    Parameters
+    ----------
+    choices
+        Where the settings go.
+    kind
+        Of the data.
+    rows
+        Examples before anything is held out: pairs, judgements or labelled texts.
+    documents
+        In the pool that a search evaluation embeds each time.
     """
-    metric = PRIMARY[kind]
-    choices.settings["metric"] = Setting(metric, "default", _METRIC_REASON[metric])
+    usual = PRIMARY[kind]
+    choices.default("metric", usual, _METRIC_REASON[usual])
+    check_metric(kind, choices["metric"])
     methods = eval_methods(kind, choices.loss)
     choices.default("eval_method", methods[0], _METHOD_REASON[methods[0]])
     if choices["eval_method"] not in methods:
@@ -63,7 +82,7 @@ def choose_evaluation(choices: Choices, kind: str) -> bool:
             expected=" or ".join(repr(method) for method in methods),
             fix="choose one of these, or leave eval_method out.",
         )
-    _choose_stopping(choices)
+    _choose_stopping(choices, rows, documents)
     patience = choices["early_stopping"]
     if patience:
         choices.default("epochs", 3, "early stopping ends the run when it has learnt enough")
@@ -72,7 +91,7 @@ def choose_evaluation(choices: Choices, kind: str) -> bool:
     return choices["eval_steps"] not in ("end", "off")
 
 
-def _choose_stopping(choices: Choices) -> None:
+def _choose_stopping(choices: Choices, rows: int, documents: int) -> None:
     method = choices["eval_method"]
     wanted = choices.given.get("eval_steps")
     fast = method in _FAST_METHODS
@@ -99,8 +118,18 @@ def _choose_stopping(choices: Choices) -> None:
         choices.default("eval_steps", EVAL_STEPS, f"eval_method={method!r} is quick")
     elif patience:
         choices.default("eval_steps", "epoch", "early stopping watches every epoch")
+    elif method == "retrieval" and _fewest_steps(choices, rows) > EVAL_STEPS and documents <= _MOST_SEARCHED:
+        choices.default("eval_steps", EVAL_STEPS, "often enough to keep the best weights on the way")
     else:
         choices.default("eval_steps", "end", f"eval_method={method!r} takes time, and nothing waits for it")
+
+
+def _fewest_steps(choices: Choices, rows: int) -> int:
+    """Return how many steps *rows* make at least, before it is known how many are held out."""
+    if limit := choices.given.get("max_steps"):
+        return int(limit)
+    batch = choices.given.get("batch_size") or _LEAST_COMPARED
+    return int(choices.given.get("epochs") or 1) * int(_TRAINED * rows) // int(batch)
 
 
 def choose_steps(choices: Choices, rows: int) -> None:

@@ -48,6 +48,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "early_stopping",
         "early_stopping_threshold",
         "neighbor_count",
+        "neighbor_weighting",
         "neighbor_eval_count",
         "neighbor_eval_pool_subsample",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,8 +16,9 @@ from embedtune_nb.data.kinds import LABELED, SCORED
 from embedtune_nb.data.split import Split
 from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.encoder.threads import choose_threads, use_threads
-from embedtune_nb.errors import JobStoppedError
+from embedtune_nb.errors import DataError, JobStoppedError
 from embedtune_nb.evaluation.evaluate import evaluate
+from embedtune_nb.evaluation.forgetting import Forgetting
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.truncated import retention_line, score_truncated
 from embedtune_nb.evaluation.vectors import VectorCache
@@ -38,6 +40,8 @@ from embedtune_nb.store.job_folder import JobFolder
 from embedtune_nb.store.publish import publish
 from embedtune_nb.training.build import build_trainer
 from embedtune_nb.training.checkpoint import latest_checkpoint
+from embedtune_nb.training.evaluation_cost import EvaluationCost
+from embedtune_nb.training.forgetting_guard import ForgettingGuard
 from embedtune_nb.training.head_scores import head_scores
 from embedtune_nb.training.kept import load_evaluation, save_evaluation
 from embedtune_nb.training.publish_model import write_model
@@ -88,6 +92,10 @@ class _Run:
         self.part = part_to_train(self.settings, self.emit)
         self.encoder = self.part.on(self._load_base(), self.plan.base)
         self.own_limit = self.encoder.model.max_seq_length
+        self.guard = ForgettingGuard(
+            self.folder.path / "evaluation" / "general_probe.npy",
+            lambda: self.part.base_beside(self.encoder, self._load_base),
+        )
         step, epoch = self._train()
         before = self._before or self._evaluate_base()
         self._told_at_stop = "Stopped during the closing evaluation; the trained weights are kept."
@@ -95,24 +103,31 @@ class _Run:
         vectors = VectorCache()
         after = self._evaluate_verdict_part(vectors)
         save_evaluation(after, self.folder.path / "evaluation" / "after", vectors)
+        forgotten = self.guard.measure(self.encoder)
         if self.split.selection is None:
-            self.emit(Metrics(step, epoch, _eval_values(after)))
+            self.emit(Metrics(step, epoch, _eval_values(after) | forgotten.metrics()))
         self.emit(Phase("verdict"))
         verdict = paired_verdict(before, after, metric=self.settings["metric"], seed=self.settings["seed"])
         self.emit(VerdictReached(verdict.to_dict()))
         for told in (verdict.note, retention_line(before, after)):
             if told:
                 self.emit(Notice(told))
-        self._publish(before, after, verdict, vectors)
+        self.emit(Notice(f"{forgotten.text}.", "warning" if forgotten.answer == "forgotten" else "info"))
+        self._publish(before, after, verdict, forgotten, vectors)
         self.trainer.drop_progress()
 
     def _evaluate_base(self) -> Evaluation:
         """Evaluate the base model, loaded once more: the one in hand has begun to learn."""
+        with self.cost.left_out():
+            return self._evaluate_loaded_base()
+
+    def _evaluate_loaded_base(self) -> Evaluation:
         self.emit(Phase("evaluating base"))
         self._told_at_stop = "Stopped while the base model was evaluated; the trained weights are kept."
         base = self.part.base_beside(self.encoder, self._load_base)
         vectors = VectorCache()  # both parts search the same documents
         before = self._evaluate_verdict_part(vectors, base)
+        self.guard.see_base(base)
         for note in before.notes:
             self.emit(Notice(note))
         # the live curve shows the part that selects, where there is one; the verdict part stays out of it
@@ -122,7 +137,7 @@ class _Run:
             start = None if asks_training else self._evaluate(self.split.selection, vectors, encoder=base)
         if start is not None:
             self.emit(Base(_eval_values(start)))
-            self.emit(Metrics(0, 0.0, _eval_values(start)))
+            self.emit(Metrics(0, 0.0, _eval_values(start) | self.guard.start()))
         save_evaluation(before, self._kept_before, vectors)
         self._before = before
         return before
@@ -142,6 +157,7 @@ class _Run:
         self.emit(Phase("training", self.settings["steps_total"]))
 
     def _train(self) -> tuple[int, float]:
+        self.cost = EvaluationCost()
         self._before = load_evaluation(self._kept_before)
         if self._before is not None:
             self.emit(Notice("The base model's evaluation was kept from the earlier attempt."))
@@ -165,6 +181,7 @@ class _Run:
                 after_first_step=self._after_first_step if self._before is None else None,
                 resume_from=checkpoint,
             )
+            self.cost.begin()
             result = self.trainer.run(resume_from=checkpoint)
         if result.outcome == "stopped":
             raise JobStoppedError(
@@ -178,6 +195,8 @@ class _Run:
                     "evaluations in a row."
                 )
             )
+        if word := self.cost.word(self.settings):
+            self.emit(Notice(word))
         self.part.finish(self.encoder, self.split.verdict.texts())
         return result.step, float(self.trainer.state.epoch or 0.0)
 
@@ -190,15 +209,27 @@ class _Run:
         assert selection is not None, "only a run with a selection part evaluates on it"
         if self._before is None:
             self._evaluate_base()  # a curve begins with the base
-        with self._reading_at_most(self.own_limit):
+        with self.cost.of_one(), self._reading_at_most(self.own_limit):
+            # beside the training loss on one chart it shows whether rows are learnt by heart
+            values = {"loss": self._selection_loss(selection)}
             if self.settings["eval_method"] == "head":
-                values = head_scores(self.trainer.objective, self.encoder, selection)
-            elif name == "loss":
-                values = {name: self.trainer.eval_loss(selection)}
-            else:
-                values = self._evaluate(selection).metrics
-        self.emit(Metrics(step, epoch, {f"eval/{key}": value for key, value in values.items()}))
+                values |= head_scores(self.trainer.objective, self.encoder, selection)
+            elif name != "loss":
+                values |= self._evaluate(selection).metrics
+            forgotten = self.guard.measure(self.encoder).metrics()
+        finite = {f"eval/{key}": value for key, value in values.items() if not math.isnan(value)}
+        self.emit(Metrics(step, epoch, finite | forgotten))
+        self.emit(self.cost.measured())
         return values[name]
+
+    def _selection_loss(self, selection: Datasource) -> float:
+        loss = self.trainer.eval_loss(selection)
+        if math.isnan(loss) and self._selecting_metric() == "loss":
+            raise DataError(
+                "The part that selects holds nothing that this loss learns from, so it cannot choose.",
+                fix="choose another eval_method, or bring more rows.",
+            )
+        return loss
 
     def _evaluate_verdict_part(self, vectors: VectorCache, encoder: Encoder | None = None) -> Evaluation:
         settings, encoder = _without_sampling(self.settings), encoder or self.encoder
@@ -234,7 +265,14 @@ class _Run:
     def _reference(self) -> Datasource | None:
         return self.split.train if self.split.verdict.kind in (LABELED, SCORED) else None
 
-    def _publish(self, before: Evaluation, after: Evaluation, verdict: Verdict, vectors: VectorCache) -> None:
+    def _publish(
+        self,
+        before: Evaluation,
+        after: Evaluation,
+        verdict: Verdict,
+        forgotten: Forgetting,
+        vectors: VectorCache,
+    ) -> None:
         self.emit(Phase("publishing"))
 
         def build(target: Path) -> None:
@@ -246,6 +284,7 @@ class _Run:
                 before=before,
                 after=after,
                 verdict=verdict,
+                forgotten=forgotten,
                 check=self._reload_check(target, vectors),
             )
 
@@ -261,6 +300,7 @@ class _Run:
             reference=self._reference(),
             settings=_without_sampling(self.settings),
             vectors=vectors,
+            dimensions=self.settings.get("matryoshka_dims") or (),
         )
 
     def _progress(self, done: int, total: int) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from embedtune_nb import __version__
+from embedtune_nb.evaluation.forgetting import Forgetting, general_probe
 from embedtune_nb.evaluation.metrics import directed_name
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.truncated import retention_table
@@ -26,7 +28,9 @@ def write_model(
     before: Evaluation,
     after: Evaluation,
     verdict: Verdict,
+    forgotten: Forgetting,
     check: dict[str, Any],
+    merged: dict[str, Any] | None = None,
 ) -> None:
     """Write record and card of a model beside its weights.
 
@@ -38,8 +42,12 @@ def write_model(
         How it was made and what came of it.
     job_id
         Who made it.
+    forgotten
+        What became of the general probe.
     check
         What :func:`embedtune_nb.training.reload_check.reload_check` found.
+    merged
+        Of a model that was merged with its base: ``from`` and ``weight``.
     """
     record = {
         "format": 1,
@@ -50,14 +58,25 @@ def write_model(
         "verdict": verdict.to_dict(),
         "metrics": {"before": before.metrics, "after": after.metrics},
         "matryoshka": retention_table(before, after),
+        "forgetting": forgotten.to_dict(),
         "reload_check": check,
         "versions": {"embedtune-nb": __version__} | {name: version(name) for name in _VERSIONS_OF},
     }
+    if merged is not None:
+        record["merged"] = merged
     (target / "embedtune.json").write_text(json.dumps(record, indent=1, ensure_ascii=False))
-    (target / "README.md").write_text(_card(plan, verdict, before, after, check))
+    (target / "README.md").write_text(_card(plan, verdict, before, after, forgotten, check, merged))
 
 
-def _card(plan: Plan, verdict: Verdict, before: Evaluation, after: Evaluation, check: dict[str, Any]) -> str:
+def _card(
+    plan: Plan,
+    verdict: Verdict,
+    before: Evaluation,
+    after: Evaluation,
+    forgotten: Forgetting,
+    check: dict[str, Any],
+    merged: dict[str, Any] | None,
+) -> str:
     """Return the model card; it quotes no text of the user's data."""
     rows = "\n".join(
         f"| {directed_name(name)} | {before.metrics[name]:.4f} | {value:.4f} |"
@@ -66,6 +85,7 @@ def _card(plan: Plan, verdict: Verdict, before: Evaluation, after: Evaluation, c
     settings = "\n".join(
         f"| {key} | {setting.value} | {setting.source} |" for key, setting in plan.settings.items()
     )
+    topics = len(set(general_probe().topics))
     hub_id = plan.base.get("hub_id")
     base_line = f"base_model: {hub_id}\n" if hub_id else ""
     return f"""---
@@ -77,7 +97,7 @@ pipeline_tag: sentence-similarity
 # {plan.name}
 
 {plan.base["id"]} tuned on {plan.data["rows"]:,} rows of kind {plan.data["kind"]} (loss: {plan["loss"]}).
-
+{_merged(merged)}
 {verdict}
 
 Judged on {verdict.queries:,} held-out {verdict.unit} that chose nothing; interval by paired bootstrap.
@@ -86,8 +106,10 @@ Judged on {verdict.queries:,} held-out {verdict.unit} that chose nothing; interv
 | --- | --- | --- |
 {rows}
 {_truncated(before, after)}
-Opened again in a fresh process and scored on a sample of {check["texts"]:,} texts: largest difference
-of a vector {check["largest_difference"]:.1e}, {check["metric"]} {check["score"]:.4f} as before saving.
+{forgotten.text}.
+The probe is the same for every model: English sentences on {topics} everyday topics.
+
+{check_line(check)}
 
 ```python
 from sentence_transformers import SentenceTransformer
@@ -99,6 +121,27 @@ model = SentenceTransformer("path/to/this/folder")
 | --- | --- | --- |
 {settings}
 """
+
+
+def check_line(check: Mapping[str, Any]) -> str:
+    """Return what a reload check found, as a sentence for cards."""
+    line = (
+        f"Opened again in a fresh process and compared on a sample of {check['texts']:,} texts: largest "
+        f"difference of a vector {check['largest_difference']:.1e}"
+    )
+    if check["metric"] is not None:
+        line += f", {directed_name(check['metric'])} {check['score']:.4f} as before saving"
+    shorter = ", ".join(f"{row['dimension']}: {row['score']:.4f}" for row in check.get("truncated", []))
+    return f"{line}." + (f" The same with fewer dimensions ({shorter})." if shorter else "")
+
+
+def _merged(merged: dict[str, Any] | None) -> str:
+    if merged is None:
+        return ""
+    return (
+        f"\nIts weights are {merged['weight']:.0%} those of {merged['from']}, the rest those of the base "
+        "model (linear interpolation).\n"
+    )
 
 
 def _truncated(before: Evaluation, after: Evaluation) -> str:
