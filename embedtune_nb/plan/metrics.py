@@ -45,17 +45,16 @@ def check_metric(kind: str, metric: str) -> str:
         If it cannot, with the ones that can.
     """
     if kind in DECIDING:
-        known, fits = DECIDING[kind], metric in DECIDING[kind]
+        known, fits, meant = DECIDING[kind], metric in DECIDING[kind], metric
         expected = " or ".join(map(repr, known))
     else:
-        family, _, cutoff = metric.partition("@")
+        meant, _, cutoff = metric.partition("@")
         known = RETRIEVAL_FAMILIES
-        fits = family in known and re.fullmatch(r"[1-9]\d*", cutoff) is not None
+        fits = meant in known and re.fullmatch(r"[1-9]\d*", cutoff) is not None
         expected = f"one of {', '.join(known)} with a cutoff, such as 'ndcg@10'"
-        metric = metric if fits else family
     if not fits:
         raise PlanError(
-            f"{metric!r} is no metric of {kind} data. {did_you_mean(metric, known)}".strip(),
+            f"{metric!r} is no metric of {kind} data. {did_you_mean(meant, known)}".strip(),
             expected=expected,
             fix="choose one of these, or leave metric out.",
         )

@@ -130,6 +130,7 @@ def resolve(
 
     work, machine = _workload(choices, base, parts, texts), this_machine()
     expected = estimate_part(choices, base, work, machine, parts)
+    expected["evaluation_share"] = round(work.watching_share, 3)
     plan = Plan(
         name=name,
         base=base.to_dict(),
@@ -244,8 +245,10 @@ def _workload(choices: Choices, base: BaseSpec, parts: Split, texts: TrainingTex
     if choices.settings.get("false_negative_masking") and choices["false_negative_masking"]:
         passes += texts.characters
     watching = 0.0
-    if parts.selection is not None:
-        watching = _evaluations(choices) * _characters(parts.selection)
+    if parts.selection is not None and not is_adapter(choices):  # whose vectors are kept
+        # the loss is computed beside what the method needs; of a search it is the smaller part
+        passes_of_loss = choices["eval_method"] not in ("loss", "retrieval")
+        watching = _evaluations(choices) * _characters(parts.selection) * (1 + passes_of_loss)
         if choices["eval_method"] == "neighbor":
             watching += _evaluations(choices) * _characters(parts.train)
     return Workload(

@@ -84,6 +84,8 @@ def test_costly_evaluation_is_pointed_out(plan_for, pairs):
     often = plan_for(pairs(rows=400), {"batch_size": 16, "eval_steps": 1})
     said = next(sentence for sentence in often.advice if "goes into evaluation" in sentence)
     assert "eval_steps=2 would halve that" in said
+    assert often.estimate["evaluation_share"] > 0.2 and "of training is evaluation" in repr(often)
+    assert plan_for(pairs(rows=400)).estimate["evaluation_share"] == 0
     assert not any("goes into evaluation" in sentence for sentence in plan_for(pairs(rows=400)).advice)
 
 
