@@ -10,7 +10,7 @@ from embedtune_nb.data.kinds import LABELED, NLI, PAIRS, RETRIEVAL, SCORED, SCOR
 from embedtune_nb.data.lint.advice import lint_advice
 from embedtune_nb.plan.choices import Choices
 from embedtune_nb.plan.estimate import Workload
-from embedtune_nb.plan.schedule import MUCH_EVALUATION
+from embedtune_nb.plan.schedule import MUCH_EVALUATION, rarer_evaluation
 
 _SMALL_DATA = 100
 # Rows (queries for retrieval) that guides to fine-tuning ask for; below, the interval of the verdict is wide.
@@ -154,8 +154,7 @@ def advise_on_cost(choices: Choices, work: Workload, memory: int | None, availab
             "What helps, in this order: a shorter max_seq_length, a smaller batch_size, a smaller base model."
         )
     if work.watching_share > MUCH_EVALUATION:
-        every = choices["eval_steps"]
-        rarer = f"eval_steps={2 * every} would halve that, " if isinstance(every, int) else ""
+        rarer = rarer_evaluation(choices["eval_steps"], choices["steps_total"])
         found.append(
             f"About {work.watching_share:.0%} of the training time goes into evaluation on the way: {rarer}"
             'eval_steps="end" evaluates only before and after training.'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Mapping
 from typing import Any
@@ -264,7 +265,7 @@ def _workload(choices: Choices, base: BaseSpec, parts: Split, texts: TrainingTex
 
 def _evaluations(choices: Choices) -> int:
     every = choices["eval_steps"]
-    return choices["epochs"] if every == "epoch" else max(choices["steps_total"] // every, 1)
+    return choices["epochs"] if every == "epoch" else math.ceil(choices["steps_total"] / every)
 
 
 def _characters(part: Any) -> int:

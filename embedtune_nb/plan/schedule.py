@@ -44,6 +44,13 @@ _LEAST_BATCH, _LEAST_COMPARED = 16, 32
 _TRAINED = 0.7
 
 
+def rarer_evaluation(every: int | str, steps: int) -> str:
+    """Return the beginning of a sentence on evaluating half as often; empty where that is not possible."""
+    if isinstance(every, int) and 2 * every <= steps:
+        return f"eval_steps={2 * every} would halve that, "
+    return ""
+
+
 def eval_methods(kind: str, loss: str) -> tuple[str, ...]:
     """Return the evaluation methods that make sense, the default first."""
     if kind in (LABELED, SCORED):

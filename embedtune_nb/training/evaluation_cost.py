@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from embedtune_nb.plan.schedule import MUCH_EVALUATION
+from embedtune_nb.plan.schedule import MUCH_EVALUATION, rarer_evaluation
 from embedtune_nb.store.events import Measured
 
 
@@ -57,8 +57,7 @@ class EvaluationCost:
         share = self.share
         if not self.times or share <= MUCH_EVALUATION:
             return ""
-        every = settings.get("eval_steps")
-        rarer = f"eval_steps={2 * every} would halve that, " if isinstance(every, int) else ""
+        rarer = rarer_evaluation(settings["eval_steps"], settings["steps_total"])
         fewer = (
             "neighbor_eval_count and neighbor_eval_pool_subsample make each quicker, "
             if settings.get("eval_method") == "neighbor"
