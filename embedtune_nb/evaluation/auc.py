@@ -15,6 +15,8 @@ from scipy import sparse
 if TYPE_CHECKING:
     from embedtune_nb.evaluation.statistics import Statistic
 
+_Tally = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
 
 def roc_auc(truth: np.ndarray, scores: np.ndarray) -> Statistic:
     """Prepare the chance that a row of a label scores higher for it than a row of another; a tie is a half.
@@ -50,7 +52,9 @@ def _mean_of_labels(
     tallies = [_tally(truth == label, scores[:, label]) for label in np.unique(truth)]
 
     def values(counts: np.ndarray) -> np.ndarray:
-        areas = np.stack([area(*tally(counts)) for tally in tallies])
+        columns = np.ascontiguousarray(counts.T)
+        total = columns.sum(axis=0)
+        areas = np.stack([area(*tally(columns, total)) for tally in tallies])
         judged = np.isfinite(areas)
         total = np.where(judged, areas, 0.0).sum(axis=0)
         return np.where(judged.any(axis=0), total / np.maximum(judged.sum(axis=0), 1), empty)
@@ -58,27 +62,28 @@ def _mean_of_labels(
     return values
 
 
-def _tally(right: np.ndarray, scores: np.ndarray) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+def _tally(right: np.ndarray, scores: np.ndarray) -> _Tally:
     """Prepare how many rows, right and other, have each distinct score, both (scores, resamples) ascending.
 
-    Most rows give a label no vote at all, so the lowest score is what remains of the total.
+    It is given the counts, (rows, resamples), and their sums, (resamples,). Most rows give a label no vote
+    at all, so the lowest score is what remains of the total.
     """
     levels, level_of_row = np.unique(scores, return_inverse=True)
 
     def counter(rows: np.ndarray) -> sparse.csr_array:
-        above = rows[level_of_row[rows] > 0]
-        places = (level_of_row[above] - 1, above)
-        return sparse.csr_array((np.ones(len(above)), places), shape=(len(levels) - 1, len(scores)))
+        places = (level_of_row[rows] - 1, rows)
+        return sparse.csr_array((np.ones(len(rows)), places), shape=(len(levels) - 1, len(scores)))
 
-    held, others = np.flatnonzero(right), np.flatnonzero(~right)
-    parts = [(counter(rows), rows) for rows in (held, others)]
+    above = level_of_row > 0
+    held_above, others_above = counter(np.flatnonzero(above & right)), counter(np.flatnonzero(above & ~right))
+    held = right.astype(float)
 
-    def count(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def count(columns: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        drawn = held @ columns
         found = []
-        for above_lowest, rows in parts:
-            above = above_lowest @ counts.T
-            lowest = counts[:, rows].sum(axis=1) - above.sum(axis=0)
-            found.append(np.vstack([lowest, above]))
+        for counter_above, of_all in ((held_above, drawn), (others_above, total - drawn)):
+            counted = counter_above @ columns
+            found.append(np.vstack([of_all - counted.sum(axis=0), counted]))
         return found[0], found[1]
 
     return count

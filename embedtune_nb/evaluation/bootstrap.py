@@ -10,6 +10,8 @@ import numpy as np
 BLOCK = 1_000_000
 #: So many leave-outs tell the skewness of a metric; with more rows, whole slices are left out.
 _LEFT_OUT_MAX = 2_000
+#: Sums of equal numbers in another order differ by less.
+_DECIMALS = 12
 
 
 def bca_intervals(
@@ -40,9 +42,9 @@ def bca_intervals(
     """
     from scipy.stats import norm
 
-    observed = metrics(np.ones((1, len(group_of_row))))[:, 0]
+    observed = metrics(np.ones((1, len(group_of_row))))[:, 0].round(_DECIMALS)
     drawn = np.concatenate(
-        [metrics(counts) for counts in _resamples(group_of_row, seed, resamples)], axis=1
+        [metrics(counts).round(_DECIMALS) for counts in _resamples(group_of_row, seed, resamples)], axis=1
     )
     left_out = np.concatenate([metrics(counts) for counts in _leaving_out(group_of_row)], axis=1)
     influence = left_out.mean(axis=1, keepdims=True) - left_out
@@ -55,9 +57,19 @@ def bca_intervals(
     for tail in ((1 - confidence) / 2, (1 + confidence) / 2):
         z = bias + norm.ppf(tail)
         shares = norm.cdf(bias + z / (1 - acceleration * z))
-        ends.append(np.array([np.quantile(*pair) for pair in zip(drawn, shares, strict=True)]))
+        ends.append(np.array([_quantile(*pair) for pair in zip(drawn, shares, strict=True)]))
     fixed = np.ptp(drawn, axis=1) == 0
     return np.where(fixed, observed, ends[0]), np.where(fixed, observed, ends[1])
+
+
+def _quantile(drawn: np.ndarray, share: float) -> float:
+    """Return the value at *share*, each distinct value standing at the middle of its own share.
+
+    Means of hits and misses take few values; the ordinary quantile would keep to the outer one, and lose
+    some five points of power.
+    """
+    values, counts = np.unique(drawn, return_counts=True)
+    return float(np.interp(share, (np.cumsum(counts) - counts / 2) / len(drawn), values))
 
 
 def _resamples(group_of_row: np.ndarray, seed: int, resamples: int) -> Iterator[np.ndarray]:

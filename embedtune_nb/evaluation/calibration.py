@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from embedtune_nb.evaluation.bootstrap import bca_intervals
-from embedtune_nb.evaluation.comparison import CONFIDENCE
+from embedtune_nb.evaluation.comparison import CONFIDENCE, Means
 from embedtune_nb.evaluation.decision import BETTER, LEVEL, WORSE, decide
 from embedtune_nb.evaluation.permutation import swap_p_values
+from embedtune_nb.evaluation.tails import opposed_p_values
 
 #: Of 80 % power: standard errors between zero and the true difference.
 _SHIFT = 2.8
@@ -88,24 +89,17 @@ def answers_of(changes: np.ndarray, *, resamples: int = 10_000, seed: int = 0) -
     each_row = np.arange(changes.shape[1])
     found: list[str] = []
     for start in range(0, len(changes), _AT_ONCE):
-        part = changes[start : start + _AT_ONCE].T
+        part = changes[start : start + _AT_ONCE]
+        means = Means(part.T)
         lows, highs = bca_intervals(
-            lambda counts, part=part: (counts @ part / len(part)).T,
-            each_row,
-            seed=seed,
-            resamples=resamples,
-            confidence=CONFIDENCE,
+            means.resampled, each_row, seed=seed, resamples=resamples, confidence=CONFIDENCE
         )
-        p_values = swap_p_values(
-            lambda swaps, part=part: ((1 - 2 * swaps) @ part / len(part)).T,
-            each_row,
-            seed=seed,
-            permutations=resamples,
-        )
-        differing = (part != 0).sum(axis=0)
+        p_values = swap_p_values(means.swapped, each_row, seed=seed, permutations=resamples)
+        differing = (part != 0).sum(axis=1)
+        opposed = opposed_p_values(part)
         found += [
-            decide(low, high, p, rows=len(part), differing=int(count))
-            for low, high, p, count in zip(lows, highs, p_values, differing, strict=True)
+            decide(low, high, p, rows=part.shape[1], differing=int(count), opposed_p=against)
+            for low, high, p, count, against in zip(lows, highs, p_values, differing, opposed, strict=True)
         ]
     return np.array(found)
 

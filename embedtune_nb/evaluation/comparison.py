@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,12 +14,15 @@ from embedtune_nb.evaluation.bootstrap import bca_intervals
 from embedtune_nb.evaluation.permutation import swap_p_values
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.statistics import OF_VOTES, ROW_VALUES, STATISTICS, statistic, value_of
+from embedtune_nb.evaluation.tails import opposed_p_values
 from embedtune_nb.plan.metrics import lower_is_better
 
 CONFIDENCE = 0.95
 _TIE = 1e-9
 # Ranking the rows of every resample anew: 40 million ranks take some 5 s on one core.
-_RANKS_MAX, _RESAMPLES_MIN = 40_000_000, 1_000
+_RANKS_MAX, _RESAMPLES_MIN, _UNLIMITED = 40_000_000, 1_000, 10**9
+#: Skewness and kurtosis of fewer say nothing.
+_OF_TAILS_MIN = 10
 
 
 def comparable(before: Evaluation, after: Evaluation) -> list[str]:
@@ -101,10 +104,8 @@ class Comparison:
         groups = len(sums)
         return math.sqrt(float((sums**2).sum()) * groups / max(groups - 1, 1)) / len(change)
 
-    def judge(
-        self, group_of_row: np.ndarray, *, seed: int, resamples: int
-    ) -> tuple[list[dict[str, Any]], int]:
-        """Return a row a metric, in the order of `names`, and how many resamples the fewest rest on.
+    def judge(self, group_of_row: np.ndarray, *, seed: int, resamples: int) -> list[dict[str, Any]]:
+        """Return a row a metric, in the order of `names`.
 
         Parameters
         ----------
@@ -115,31 +116,52 @@ class Comparison:
 
         Returns
         -------
-        rows, used
-            What :meth:`values` returns, with `low`, `high` (BCa interval of the difference) and `p`
-            (two-sided, by permutation). Metrics that are no means may get fewer resamples.
+        list of dict
+            What :meth:`values` returns, with `low`, `high` (BCa interval of the difference), `p`
+            (two-sided, by permutation), `opposed_p` (of rare large changes the other way) and `resamples`.
+            Metrics that are no means may get fewer.
         """
         found: dict[str, dict[str, Any]] = {}
-        used = resamples
-        for names, part in self._parts_of_metrics():
-            here = resamples if isinstance(part, _Means) else _affordable(resamples, len(self))
-            used = min(used, here)
+        for names, part, affordable in self._parts_of_metrics():
+            here = min(resamples, affordable)
             lows, highs = bca_intervals(
                 part.resampled, group_of_row, seed=seed, resamples=here, confidence=CONFIDENCE
             )
             p_values = swap_p_values(part.swapped, group_of_row, seed=seed, permutations=here)
             for name, low, high, p in zip(names, lows, highs, p_values, strict=True):
-                found[name] = {**self.values(name), "low": float(low), "high": float(high), "p": float(p)}
-        return [found[name] for name in self.names], used
+                found[name] = {
+                    **self.values(name),
+                    "low": float(low),
+                    "high": float(high),
+                    "p": float(p),
+                    "opposed_p": self._opposed_p(name, group_of_row),
+                    "resamples": here,
+                }
+        return [found[name] for name in self.names]
 
-    def _parts_of_metrics(self) -> list[tuple[list[str], _Means | _Anew]]:
-        parts: list[tuple[list[str], _Means | _Anew]] = []
+    def _parts_of_metrics(self) -> Iterator[tuple[list[str], Means | _Anew, int]]:
+        """Yield metrics that are computed alike, how, and how many resamples they can afford."""
         if self._changes:
-            parts.append((list(self._changes), _Means(np.stack(list(self._changes.values()), axis=1))))
+            changes = np.stack(list(self._changes.values()), axis=1)
+            yield list(self._changes), Means(changes), _UNLIMITED
         anew = [name for name in self.names if name not in self._changes]
-        if anew:
-            parts.append((anew, _Anew([(name, self._inputs(name)) for name in anew])))
-        return parts
+        ranked = max(_RESAMPLES_MIN, _RANKS_MAX // len(self))
+        for affordable, names in (
+            (ranked, [name for name in anew if name not in OF_VOTES]),
+            (_RESAMPLES_MIN, [name for name in anew if name in OF_VOTES]),
+        ):
+            if names:
+                yield names, _Anew([(name, self._inputs(name)) for name in names]), affordable
+
+    def _opposed_p(self, name: str, group_of_row: np.ndarray) -> float:
+        """Return the p-value of rare large changes the other way, a group's rows taken together."""
+        if name not in self._changes:
+            return 0.0
+        change = self._changes[name]
+        sums = np.bincount(group_of_row, weights=change - change.mean())
+        if len(sums) < _OF_TAILS_MIN:
+            return 0.0
+        return float(opposed_p_values(change.mean() + sums * len(sums) / len(change)))
 
     def _inputs(self, name: str) -> list[tuple[np.ndarray, np.ndarray]]:
         if name in OF_VOTES:
@@ -169,7 +191,7 @@ class Comparison:
         return change
 
 
-class _Means:
+class Means:
     """Metrics that are means of their rows, as functions of counts and of swaps.
 
     *changes* is (rows, metrics): after minus before.
@@ -209,9 +231,3 @@ class _Anew:
         kept = 1 - swaps
         first, second = np.hstack([kept, swaps]), np.hstack([swaps, kept])
         return np.stack([mixed(second) - mixed(first) for mixed in self._mixed])
-
-
-def _affordable(resamples: int, rows: int) -> int:
-    if resamples * rows <= _RANKS_MAX:
-        return resamples
-    return min(resamples, max(_RESAMPLES_MIN, _RANKS_MAX // rows))

@@ -8,9 +8,11 @@ from typing import Any
 
 from embedtune_nb.plan.metrics import lower_is_better
 
-
 BETTER, WORSE, UNCLEAR = "better", "worse", "no difference shown"
 LEVEL = 0.05
+# So few rows hold too little of the tails: at 5 %, 3.8 % of answers of 50 queries on which nothing differed
+# were a false "worse" where 2.5 % should be (benchmarks/calibration.py).
+_FEW, _LEVEL_OF_FEW = 100, 0.045
 # Below 20 queries bootstrap intervals come out too narrow: with 8 to 12 queries and no true difference about
 # 11 % of them excluded zero where 5 % should.
 ROWS_MIN = 20
@@ -24,7 +26,14 @@ _NEEDED_MAX = 100_000
 
 
 def decide(
-    low: float, high: float, p: float, *, rows: int, differing: int, groups: int | None = None
+    low: float,
+    high: float,
+    p: float,
+    *,
+    rows: int,
+    differing: int,
+    groups: int | None = None,
+    opposed_p: float = 0.0,
 ) -> str:
     """Return the answer.
 
@@ -39,14 +48,23 @@ def decide(
         How many there are, and how many differ.
     groups
         How many were resampled; None where each row stands for itself.
+    opposed_p
+        Of :func:`embedtune_nb.evaluation.tails.opposed_p_values`: above the level where rare large
+        changes the other way might yet turn the answer.
     """
-    if rows < ROWS_MIN or differing < DIFFERING_MIN or p > LEVEL:
+    resampled = rows if groups is None else groups
+    if rows < ROWS_MIN or resampled < GROUPS_MIN or differing < DIFFERING_MIN:
         return UNCLEAR
-    if groups is not None and groups < GROUPS_MIN:
+    if max(p, opposed_p) > level_of(resampled):
         return UNCLEAR
     if low > 0:
         return BETTER
     return WORSE if high < 0 else UNCLEAR
+
+
+def level_of(rows: int) -> float:
+    """Return the p-value up to which so many rows, or groups of them, count as showing a difference."""
+    return LEVEL if rows >= _FEW else _LEVEL_OF_FEW
 
 
 def decide_row(row: Mapping[str, Any], p: float, groups: int | None) -> str:
@@ -55,32 +73,31 @@ def decide_row(row: Mapping[str, Any], p: float, groups: int | None) -> str:
     if lower_is_better(row["metric"]):
         low, high = -high, -low
     differing = row["wins"] + row["losses"]
-    return decide(low, high, p, rows=differing + row["ties"], differing=differing, groups=groups)
+    return decide(
+        low,
+        high,
+        p,
+        rows=differing + row["ties"],
+        differing=differing,
+        groups=groups,
+        opposed_p=row["opposed_p"],
+    )
 
 
-def why_unclear(
-    low: float,
-    high: float,
-    p: float,
-    *,
-    rows: int,
-    differing: int,
-    groups: int | None,
-    error: float,
-    size: float,
-    unit: str,
-) -> str:
+def why_unclear(row: Mapping[str, Any], *, groups: int | None, error: float, unit: str) -> str:
     """Say why no difference is shown, and how many rows would be needed.
 
     Parameters
     ----------
-    low, high, p, rows, differing, groups
-        As for :func:`decide`.
-    error, size
-        Standard error and absolute value of the difference.
+    row, groups
+        As for :func:`decide_row`.
+    error
+        Standard error of the difference.
     unit
         What a row is, in the plural.
     """
+    differing = row["wins"] + row["losses"]
+    rows = differing + row["ties"]
     if differing == 0:
         return f"Not one of the {rows:,} {unit} changed."
     if rows < ROWS_MIN:
@@ -95,12 +112,18 @@ def why_unclear(
             f"Only {differing} of {rows:,} {unit} changed; even if all had changed the same way, "
             f"that happens by chance. At least {DIFFERING_MIN} are needed."
         )
-    if low > 0 or high < 0:
+    beside_zero = row["low"] > 0 or row["high"] < 0
+    if beside_zero and row["p"] > level_of(rows if groups is None else groups):
         return (
-            f"The interval lies beside zero, but the permutation test does not agree (p = {p:.2g}): too much "
-            f"hangs on few {unit}. More of them would tell."
+            f"The interval lies beside zero, but the permutation test does not agree (p = {row['p']:.2g}): "
+            f"too much hangs on few {unit}. More of them would tell."
         )
-    return _rows_needed(rows, error, size, unit)
+    if beside_zero:
+        return (
+            f"The interval lies beside zero, but a few {unit} changed much the other way, too few to know "
+            "how often that happens. More of them would tell."
+        )
+    return _rows_needed(rows, error, abs(row["difference"]), unit)
 
 
 def _rows_needed(rows: int, error: float, size: float, unit: str) -> str:

@@ -60,9 +60,7 @@ def grouping_of(traits: pd.DataFrame | None, rows: int, unit: str) -> Grouping:
     if len(found) == rows:
         return Grouping.each_row(rows)
     if named:
-        return Grouping(
-            of_row, len(found), f"Resampled by group: {rows:,} {unit} in {len(found):,} groups."
-        )
+        return Grouping(of_row, len(found), f"Resampled by group: {rows:,} {unit} in {len(found):,} groups.")
     largest = int(np.bincount(of_row).max())
     if largest > _LARGEST_SHARE * rows:
         return Grouping.each_row(

@@ -124,7 +124,9 @@ _GUIDES = {
     "pearson": MetricGuide(
         "Linear correlation of similarity and score.", "Similarities that are used as numbers."
     ),
-    "loss": MetricGuide("The training loss on held-out data.", "Overfitting: it rises while training goes on."),
+    "loss": MetricGuide(
+        "The training loss on held-out data.", "Overfitting: it rises while training goes on."
+    ),
 }
 
 

@@ -26,8 +26,8 @@ def guide_html(guide: pd.DataFrame) -> str:
     return (
         '<details style="font-size:11px"><summary>What these metrics mean</summary>'
         f"<table><tr>{head}</tr>{rows}</table>"
-        "<div>Values are means over all rows, each counting the same. The thresholds are rules of thumb. Look "
-        "at one metric that heeds the order (MRR, NDCG) and one that does not (precision, recall).</div>"
+        "<div>Values are means over all rows, each counting the same. The thresholds are rules of thumb. "
+        "Look at one metric that heeds the order (MRR, NDCG) and one that does not (precision, recall).</div>"
         "</details>"
     )
 

@@ -57,7 +57,7 @@ def judge_slices(
                 if alone
                 else grouping_of(traits.loc[index], len(index), after.unit)
             )
-            (row,), _ = comparison.judge(grouping.of_row, seed=seed, resamples=resamples)
+            (row,) = comparison.judge(grouping.of_row, seed=seed, resamples=resamples)
             rows.append({"by": by, "slice": title, "queries": len(index), **row})
             groupings.append(grouping)
     adjusted = holm(np.array([row["p"] for row in rows]))

@@ -50,15 +50,18 @@ class Verdict:
         Of the bootstrap and of the permutation test.
     others
         The other metrics: dicts of metric, before, after, difference, low, high, wins, losses, ties, `p`,
-        `p_adjusted` and `answer`. The deciding metric was named beforehand and stands by itself; the
-        others are corrected for how many they are (Holm), so an interval beside zero may go with "no
-        difference shown".
+        `p_adjusted`, `answer` and how many `resamples` they rest on. The deciding metric was named
+        beforehand and stands by itself; the others are corrected for how many they are (Holm), so an
+        interval beside zero may go with "no difference shown".
     unit
         What `queries` counts: ``"queries"``, ``"texts"``, ``"triplets"`` or ``"pairs"``.
     note
         What was done otherwise than asked, such as fewer resamples, or resampling by group.
     p
         Two-sided p-value of the permutation test; None in verdicts of earlier versions.
+    opposed_p
+        P-value where rare large changes speak against the answer, else 0; see
+        :mod:`embedtune_nb.evaluation.tails`. Above 5 % it takes the answer back.
     groups
         How many groups were resampled as a whole; None where each row stands for itself.
     slices
@@ -87,6 +90,7 @@ class Verdict:
     unit: str = "queries"
     note: str = ""
     p: float | None = None
+    opposed_p: float = 0.0
     groups: int | None = None
     slices: list[dict[str, Any]] = field(default_factory=list)
     slices_note: str = ""
@@ -165,8 +169,8 @@ def paired_verdict(
     if traits is not None:
         traits = traits.loc[comparison.index]
     grouping = grouping_of(traits, len(comparison), after.unit)
-    rows, used = comparison.judge(grouping.of_row, seed=seed, resamples=resamples)
-    main, others = rows[0], rows[1:]
+    rows = comparison.judge(grouping.of_row, seed=seed, resamples=resamples)
+    main, *others = rows
     main["answer"] = decide_row(main, main["p"], grouping.groups)
     for row, p in zip(others, holm(np.array([row["p"] for row in others])), strict=True):
         row |= {"p_adjusted": float(p), "answer": decide_row(row, float(p), grouping.groups)}
@@ -175,11 +179,10 @@ def paired_verdict(
         **main,
         queries=len(comparison),
         explanation=_explanation(comparison, main, grouping, after.unit),
-        resamples=used,
         seed=seed,
         others=others,
         unit=after.unit,
-        note=" ".join(filter(None, [grouping.note, _fewer(used, resamples, len(comparison))])),
+        note=" ".join(filter(None, [grouping.note, _fewer(main["resamples"], resamples, len(comparison))])),
         groups=grouping.groups,
         slices=slices,
         slices_note=slices_note,
@@ -205,15 +208,7 @@ def _explanation(comparison: Comparison, row: dict[str, Any], grouping: Grouping
         return ""
     error = comparison.standard_error(row["metric"], grouping.of_row)
     return why_unclear(
-        row["low"],
-        row["high"],
-        row["p"],
-        rows=len(comparison),
-        differing=row["wins"] + row["losses"],
-        groups=grouping.groups,
-        error=error or (row["high"] - row["low"]) / _WIDTH,
-        size=abs(row["difference"]),
-        unit=unit,
+        row, groups=grouping.groups, error=error or (row["high"] - row["low"]) / _WIDTH, unit=unit
     )
 
 

@@ -56,10 +56,15 @@ def _slices(verdict: Verdict) -> str:
     if not verdict.slices:
         return ""
     answers = Counter(row["answer"] for row in verdict.slices)
-    counts = ", ".join(f"{answers[answer]} {answer}" for answer in (BETTER, WORSE, UNCLEAR) if answers[answer])
+    counts = ", ".join(
+        f"{answers[answer]} {answer}" for answer in (BETTER, WORSE, UNCLEAR) if answers[answer]
+    )
     reach = max(map(_reach, verdict.slices))
     rows = [
-        [*map(_cell, (_BY[row["by"]], row["slice"], f"{row['queries']:,}")), *_cells(row, verdict.confidence, reach)]
+        [
+            *map(_cell, (_BY[row["by"]], row["slice"], f"{row['queries']:,}")),
+            *_cells(row, verdict.confidence, reach),
+        ]
         for row in verdict.slices
     ]
     name = figures(verdict.slices[0])["metric"]
@@ -127,5 +132,6 @@ def _interval_svg(
         f'<line x1="{x(0)}" x2="{x(0)}" y1="2" y2="{height - 2}" style="stroke:{_GREY};stroke-width:1.5"/>'
         f'<line x1="{x(row["low"])}" x2="{x(row["high"])}" y1="{middle}" y2="{middle}" '
         f'style="stroke:{colour};stroke-width:{height / 4};stroke-linecap:round;stroke-opacity:.55"/>'
-        f'<circle cx="{x(row["difference"])}" cy="{middle}" r="{height * 3 / 16}" style="fill:{colour}"/></svg>'
+        f'<circle cx="{x(row["difference"])}" cy="{middle}" r="{height * 3 / 16}" '
+        f'style="fill:{colour}"/></svg>'
     )

@@ -62,9 +62,7 @@ def test_any_ranking_scores_as_in_trec_eval(ranking, k):
 
 
 few_levels = st.integers(2, 30).flatmap(
-    lambda size: st.tuples(
-        *[st.lists(st.integers(0, 3), min_size=size, max_size=size) for _ in range(3)]
-    )
+    lambda size: st.tuples(*[st.lists(st.integers(0, 3), min_size=size, max_size=size) for _ in range(3)])
 )
 ORACLES = {
     "rmse": lambda truth, guess, weight: mean_squared_error(truth, guess, sample_weight=weight) ** 0.5,
@@ -75,12 +73,12 @@ ORACLES = {
     "f1_macro": lambda truth, guess, weight: f1_score(
         truth, guess, sample_weight=weight, labels=np.unique(truth[weight > 0]), average="macro"
     ),
-    "spearman": lambda truth, guess, weight: stats.spearmanr(
-        np.repeat(truth, weight), np.repeat(guess, weight)
-    ).statistic,
-    "pearson": lambda truth, guess, weight: stats.pearsonr(
-        np.repeat(truth, weight), np.repeat(guess, weight)
-    ).statistic,
+    "spearman": lambda truth, guess, weight: (
+        stats.spearmanr(np.repeat(truth, weight), np.repeat(guess, weight)).statistic
+    ),
+    "pearson": lambda truth, guess, weight: (
+        stats.pearsonr(np.repeat(truth, weight), np.repeat(guess, weight)).statistic
+    ),
 }
 
 
@@ -111,9 +109,7 @@ def test_areas_under_curves_agree_with_scikit_learn_however_many_ties(drawn, lab
     one_of = np.eye(labels)[truth].astype(bool)
     judged = [label for label in np.unique(truth) if not one_of[:, label].all()]
     counts = weight[None].astype(float)
-    areas = [
-        roc_auc_score(one_of[:, label], scores[:, label], sample_weight=weight) for label in judged
-    ]
+    areas = [roc_auc_score(one_of[:, label], scores[:, label], sample_weight=weight) for label in judged]
     expected = np.mean(areas) if areas else 0.5
     assert statistic("roc_auc", truth, scores)(counts)[0] == pytest.approx(expected)
     precisions = [

@@ -86,12 +86,17 @@ def test_metrics_agree_with_scikit_learn():
     )
     assert result.metrics["pr_auc"] == pytest.approx(
         np.mean(
-            [average_precision_score(truth == name, votes.shares[:, i]) for i, name in enumerate(votes.labels)]
+            [
+                average_precision_score(truth == name, votes.shares[:, i])
+                for i, name in enumerate(votes.labels)
+            ]
         )
     )
     labels = sorted(TOPICS)
     assert result.confusion().index.tolist() == result.confusion().columns.tolist() == labels
-    assert result.confusion().to_numpy().tolist() == confusion_matrix(truth, predicted, labels=labels).tolist()
+    assert (
+        result.confusion().to_numpy().tolist() == confusion_matrix(truth, predicted, labels=labels).tolist()
+    )
     assert 0.5 < result.metrics["accuracy"] < 0.95
     assert set(result.per_query["accuracy"]) == {0.0, 1.0}
     assert result.per_query.index.tolist() == examples["id"].tolist()

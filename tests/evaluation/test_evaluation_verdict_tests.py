@@ -17,7 +17,9 @@ from embedtune_nb.evaluation.verdict import Verdict, paired_verdict
 
 def evaluation(values, traits=None, **others):
     ids = [f"q{i}" for i in range(len(values))]
-    columns = {"ndcg@10": np.asarray(values, float)} | {name: np.asarray(part) for name, part in others.items()}
+    columns = {"ndcg@10": np.asarray(values, float)} | {
+        name: np.asarray(part) for name, part in others.items()
+    }
     per_query = pd.DataFrame(columns, index=ids)
     told = None if traits is None else pd.DataFrame({"shared": range(len(ids))} | traits, index=ids)
     return Evaluation(per_query.mean().to_dict(), per_query, "ndcg@10", traits=told)
@@ -174,7 +176,11 @@ def test_an_error_that_falls_in_a_slice_is_better():
 
 def test_lengths_are_cut_into_thirds():
     classes = length_classes(pd.Series([1, 2, 3, 4, 5, 6, 7, 8, 90]))
-    assert classes.astype(str).value_counts().to_dict() == {"1 to 3 words": 3, "4 to 6 words": 3, "7 to 90 words": 3}
+    assert classes.astype(str).value_counts().to_dict() == {
+        "1 to 3 words": 3,
+        "4 to 6 words": 3,
+        "7 to 90 words": 3,
+    }
     assert set(length_classes(pd.Series([4] * 9))) == {"4 words"}
 
 
@@ -191,10 +197,13 @@ def test_all_metrics_stand_in_one_table():
 
 def test_a_verdict_of_an_earlier_or_later_version_opens():
     old = {
-        "metric": "ndcg@10", "before": 0.521, "after": 0.597, "difference": 0.076, "low": 0.058, "high": 0.094,
-        "confidence": 0.95, "wins": 180, "losses": 66, "ties": 404, "queries": 650, "answer": "better",
-        "explanation": "", "text": "Better: ...", "resamples": 10_000, "seed": 42, "of_the_future": 1,
-        "others": [{"metric": "mrr@10", "before": 0.4, "after": 0.5, "difference": 0.1, "low": 0.05, "high": 0.2}],
+        "metric": "ndcg@10", "before": 0.521, "after": 0.597, "difference": 0.076, "low": 0.058,
+        "high": 0.094, "confidence": 0.95, "wins": 180, "losses": 66, "ties": 404, "queries": 650,
+        "answer": "better", "explanation": "", "text": "Better: ...", "resamples": 10_000,
+        "seed": 42, "of_the_future": 1,
+        "others": [
+            {"metric": "mrr@10", "before": 0.4, "after": 0.5, "difference": 0.1, "low": 0.05, "high": 0.2}
+        ],
     }  # fmt: skip
     verdict = Verdict.from_dict(old)
     assert verdict.text.startswith("Better: NDCG@10 0.521 -> 0.597")
