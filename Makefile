@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 
-.PHONY: demo lab test quick lint types js benchmarks clean help
+.PHONY: demo lab test quick lint types js benchmarks calibrate clean help
 
 help:
 	@echo "make demo   run the quickstart notebook without a screen; writes out/quickstart.html"
@@ -12,6 +12,7 @@ help:
 	@echo "make test   everything that is tested, in a real kernel and a real browser"
 	@echo "make quick  the inner loop: unit and oracle tests, under a minute"
 	@echo "make lint   ruff, import order, types"
+	@echo "make calibrate  how often the verdict errs, on real differences (DATA=folder of data sets)"
 	@echo "make js     rebuild the widgets' bundles (needs Node)"
 
 $(BIN)/python:
@@ -55,6 +56,10 @@ js:
 
 benchmarks: .stamp-test
 	$(BIN)/python benchmarks/training.py
+
+# DATA=FOLDER calibrates on the data sets in it, else on the documentation of installed libraries
+calibrate: .stamp-test
+	$(BIN)/python benchmarks/calibration.py $(if $(DATA),--data $(DATA))
 
 clean:
 	rm -rf $(VENV) .stamp-* out

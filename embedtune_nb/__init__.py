@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from embedtune_nb import charts, datasets
     from embedtune_nb.data.datasource import Datasource
     from embedtune_nb.errors import EmbedtuneError
+    from embedtune_nb.evaluation.regressions import Regressions
+    from embedtune_nb.experiments.compare import compare
+    from embedtune_nb.experiments.comparison import Comparison
+    from embedtune_nb.experiments.learning_curve import LearningCurve
+    from embedtune_nb.experiments.noise_floor import NoiseFloor
     from embedtune_nb.jobs.job import Job
     from embedtune_nb.memory.labeled import LabeledMemoryset
     from embedtune_nb.memory.scored import ScoredMemoryset
@@ -26,34 +31,44 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "Comparison": "embedtune_nb.experiments.comparison",
     "Datasource": "embedtune_nb.data.datasource",
     "EmbeddingMap": "embedtune_nb.widgets.embedding_map",
     "EmbedtuneError": "embedtune_nb.errors",
     "FinetunedEmbeddingModel": "embedtune_nb.models.finetuned",
     "Job": "embedtune_nb.jobs.job",
     "LabeledMemoryset": "embedtune_nb.memory.labeled",
+    "LearningCurve": "embedtune_nb.experiments.learning_curve",
+    "NoiseFloor": "embedtune_nb.experiments.noise_floor",
     "Plan": "embedtune_nb.plan.plan",
     "PretrainedEmbeddingModel": "embedtune_nb.models.pretrained",
+    "Regressions": "embedtune_nb.evaluation.regressions",
     "ScoredMemoryset": "embedtune_nb.memory.scored",
     "Studio": "embedtune_nb.widgets.studio",
     "TrainingMonitor": "embedtune_nb.widgets.monitor",
     "charts": "",
+    "compare": "embedtune_nb.experiments.compare",
     "datasets": "",
 }
 
 __all__ = [
+    "Comparison",
     "Datasource",
     "EmbeddingMap",
     "EmbedtuneError",
     "FinetunedEmbeddingModel",
     "Job",
     "LabeledMemoryset",
+    "LearningCurve",
+    "NoiseFloor",
     "Plan",
     "PretrainedEmbeddingModel",
+    "Regressions",
     "ScoredMemoryset",
     "Studio",
     "TrainingMonitor",
     "charts",
+    "compare",
     "datasets",
 ]
 

@@ -14,7 +14,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-BEFORE, AFTER = "#E69F00", "#0072B2"
+BEFORE, AFTER, HELD_OUT = "#E69F00", "#0072B2", "#CC79A7"
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 INK, GRID = "#7a7f85", "#8a8f9540"
 # Okabe-Ito without black and yellow, which vanish on a dark or a white page; then further even hues.
@@ -49,7 +49,7 @@ def curves(
     best
         `{"name", "value", "step"}`, marked by a diamond.
     loss
-        The metric of the left chart.
+        The metric of the left chart; ``eval/loss``, on held-out rows, is drawn beside ``train/loss``.
     smoothing
         Weight of the past in the smoothed loss, 0 to 1; the raw values stay faintly visible.
     width, height
@@ -58,7 +58,8 @@ def curves(
     parts = []
     points = frame[frame["metric"] == loss]
     if len(points):
-        parts.append(_loss_chart(points, loss, smoothing, width, height))
+        held_out = frame[frame["metric"] == f"eval/{loss.rsplit('/', 1)[-1]}"]
+        parts.append(_loss_chart(points, held_out, loss, smoothing, width, height))
     points = frame[frame["metric"] == metric]
     if len(points) or base is not None:
         parts.append(_metric_chart(points, metric, base, best, width, height))
@@ -86,6 +87,44 @@ def smooth(values: np.ndarray, weight: float) -> np.ndarray:
     return smoothed
 
 
+def merge_curve(frame: pd.DataFrame, metric: str, *, width: int = 360, height: int = 200) -> alt.HConcatChart:
+    """Draw what merging with the base does to the task and to the general probe, side by side.
+
+    Parameters
+    ----------
+    frame
+        Columns `weight`, `score`, `topics`, `neighbors_kept`, `suggested`; one row a weight.
+    metric
+        What `score` is, as written for people.
+    width, height
+        Of one chart, in pixels.
+    """
+    axis = alt.X("weight:Q", title="weight of the tuned model (0: base)", axis=alt.Axis(tickCount=6))
+    taken = frame[frame["suggested"]]
+    rule = alt.Chart(taken).mark_rule(color=HELD_OUT, strokeDash=[5, 3], strokeWidth=1.5).encode(x=axis)
+
+    def curve(points: pd.DataFrame, column: str, **encoding: Any) -> alt.Chart:
+        vertical = alt.Y(f"{column}:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
+        line = alt.Chart(points).mark_line(color=AFTER, strokeWidth=2, point={"size": 36})
+        return line.encode(x=axis, y=vertical, tooltip=["weight", column], **encoding)
+
+    names = {"topics": "neighbours of the same topic", "neighbors_kept": "neighbours kept"}
+    kept = frame.rename(columns=names).melt("weight", list(names.values()), "general probe", "share")
+    colour = alt.Color(
+        "general probe:N",
+        scale=alt.Scale(range=[AFTER, BEFORE]),
+        legend=alt.Legend(orient="bottom", title=None),
+    )
+    shown = f"suggested {taken['weight'].iloc[0]:g} (dashed)" if len(taken) else ""
+    task = alt.layer(curve(frame, "score"), rule).properties(
+        width=width, height=height, title=f"{metric}   {shown}"
+    )
+    general = alt.layer(curve(kept, "share", color=colour, strokeDash="general probe:N"), rule).properties(
+        width=width, height=height, title="general probe"
+    )
+    return finish(alt.hconcat(task, general, spacing=24))
+
+
 def before_after(
     frame: pd.DataFrame,
     *,
@@ -108,7 +147,7 @@ def before_after(
     point_size
         Area of a point in square pixels.
     """
-    frame, encoding = _coloured(_inert(frame), colour)
+    frame, encoding = _coloured(inert(frame), colour)
     tooltip = [column for column in ("text", colour, "kept", "moved") if column in frame]
     spans = [
         _span(frame, ["x_before", "x_after"]),
@@ -162,17 +201,28 @@ def _steps() -> alt.X:
     )
 
 
-def _loss_chart(points: pd.DataFrame, loss: str, smoothing: float, width: int, height: int) -> alt.LayerChart:
+def _loss_chart(
+    points: pd.DataFrame, held_out: pd.DataFrame, loss: str, smoothing: float, width: int, height: int
+) -> alt.LayerChart:
     points = points.assign(smoothed=smooth(points["value"].to_numpy(dtype=float), smoothing))
     axis = _steps()
-    chart = alt.Chart(points, title=loss)
+    chart = alt.Chart(points)
     raw = chart.mark_line(color=AFTER, opacity=0.25, strokeWidth=1).encode(
         x=axis, y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
     )
     strong = chart.mark_line(color=AFTER, strokeWidth=2).encode(
         x=axis, y=alt.Y("smoothed:Q", title=None), tooltip=["step", "value", "smoothed"]
     )
-    return (raw + strong).properties(width=width, height=height)
+    layers, title = [raw, strong], loss
+    if len(held_out):
+        dots = {"color": HELD_OUT, "size": 36}
+        layers.append(
+            alt.Chart(held_out)
+            .mark_line(color=HELD_OUT, strokeWidth=2, strokeDash=[5, 3], point=dots)
+            .encode(x=axis, y=alt.Y("value:Q", title=None), tooltip=["step", "value"])
+        )
+        title += f"   {held_out['metric'].iloc[0]} (dashed) {held_out['value'].iloc[-1]:.3f}"
+    return alt.layer(*layers).properties(width=width, height=height, title=title)
 
 
 def _metric_chart(
@@ -208,7 +258,7 @@ def _metric_chart(
     return alt.layer(*layers).properties(width=width, height=height, title=title)
 
 
-def _inert(frame: pd.DataFrame) -> pd.DataFrame:
+def inert(frame: pd.DataFrame) -> pd.DataFrame:
     """Break what could end a script: Altair writes the data of a chart raw into the page's own script."""
     texts = frame.select_dtypes(include=["object", "string", "category"]).columns
     broken = {

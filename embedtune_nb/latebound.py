@@ -8,6 +8,7 @@ name, at the moment of use. This table is the only such door.
 from __future__ import annotations
 
 from importlib import import_module
+from operator import attrgetter
 from typing import Any
 
 _DOORS = {
@@ -15,10 +16,21 @@ _DOORS = {
     "embedder": "embedtune_nb.mining.embedder:embedder",
     "mine_hard_negatives": "embedtune_nb.mining.mine:mine_hard_negatives",
     "result_of_finetune": "embedtune_nb.models.finetuned:result_of_job",
+    "result_of_merge": "embedtune_nb.models.merge:result_of_job",
+    "result_of_evaluate": "embedtune_nb.models.evaluation_job:result_of_job",
+    "open_model": "embedtune_nb.models.finetuned:FinetunedEmbeddingModel.open",
+    "merge_chart": "embedtune_nb.charts:merge_curve",
+    "svg": "embedtune_nb.charts:svg",
     "result_of_map": "embedtune_nb.maps.of_model:result_of_job",
     "display_job": "embedtune_nb.widgets.watch:display_job",
     "watch": "embedtune_nb.widgets.watch:watch",
     "embedding_map": "embedtune_nb.widgets.embedding_map:EmbeddingMap",
+    "noise_floor": "embedtune_nb.experiments.noise_floor:noise_floor",
+    "learning_curve": "embedtune_nb.experiments.learning_curve:learning_curve",
+    "gain_chart": "embedtune_nb.experiment_charts:gains",
+    "noise_chart": "embedtune_nb.experiment_charts:noise",
+    "learning_curve_chart": "embedtune_nb.experiment_charts:learning_curve",
+    "regressions_table": "embedtune_nb.widgets.regressions_table:RegressionsTable",
     "save_report": "embedtune_nb.widgets.report:save_report",
     "map_of_model": "embedtune_nb.maps.of_model:map_of_model",
 }
@@ -27,4 +39,4 @@ _DOORS = {
 def late(name: str) -> Any:
     """Import and return the object that the table lists under *name*."""
     module, _, attribute = _DOORS[name].partition(":")
-    return getattr(import_module(module), attribute)
+    return attrgetter(attribute)(import_module(module))

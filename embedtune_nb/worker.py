@@ -27,6 +27,8 @@ _LEVERS_OF_MEMORY = [
 _SIGNS_OF_MEMORY = ("out of memory", "can't allocate memory", "Cannot allocate memory")
 _TASKS = {
     "finetune": "embedtune_nb.training.finetune:run_finetune",
+    "evaluate": "embedtune_nb.models.evaluation_job:run_evaluate",
+    "merge": "embedtune_nb.training.merge:run_merge",
     "map": "embedtune_nb.maps.of_model:run_map",
 }
 

@@ -42,7 +42,8 @@ class Encoder:
         Tokens of a text that are read; the model's own limit when ``None``. Models without an
         encoder read whole texts and ignore it.
     truncation_side
-        Which end of a longer text is cut off: ``"right"`` keeps the start, ``"left"`` the end.
+        Which end of a longer text is cut off: ``"right"`` keeps the start, ``"left"`` the end; as the
+        model's tokenizer was saved when ``None``.
     prompts
         What is put before texts, also by the saved model; the model's own prompts when ``None``.
     rows
@@ -69,7 +70,7 @@ class Encoder:
         self,
         model: SentenceTransformer,
         max_seq_length: int | None = None,
-        truncation_side: str = "right",
+        truncation_side: str | None = None,
         *,
         prompts: Prompts | None = None,
         rows: Rows | Literal["auto"] = "auto",
@@ -78,7 +79,7 @@ class Encoder:
         self.model, self.bf16 = model, bf16
         if isinstance(model[0], Transformer):
             tokenizer = model[0].tokenizer
-            if tokenizer.truncation_side != truncation_side:
+            if truncation_side is not None and tokenizer.truncation_side != truncation_side:
                 tokenizer.truncation_side = truncation_side
                 tokenizer.init_kwargs["truncation_side"] = truncation_side  # what a tokenizer saves
             if max_seq_length is not None:
@@ -108,7 +109,7 @@ class Encoder:
         return cls(
             load_sentence_transformer(base, device=device),
             settings.get("max_seq_length"),
-            settings.get("truncation_side") or "right",
+            settings.get("truncation_side"),
             prompts=None if prompts is None else Prompts.from_json(prompts),
         )
 

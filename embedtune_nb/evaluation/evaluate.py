@@ -13,6 +13,7 @@ from embedtune_nb.evaluation.by_similarity import evaluate_nli, evaluate_scored_
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.retrieval import evaluate_retrieval
 from embedtune_nb.evaluation.task import Task
+from embedtune_nb.evaluation.traits import traits_of
 from embedtune_nb.evaluation.vectors import Progress, TextEncoder, VectorCache
 
 _METHODS: dict[str, Callable[[Task], Evaluation]] = {
@@ -47,7 +48,7 @@ def evaluate(
         labels and scores. Not to overlap with *data*.
     settings
         Read: `metric` (the one that decides; by default the first below), `neighbor_count`
-        (default 5), `neighbor_eval_count` (most held-out texts scored), `neighbor_eval_pool_subsample`
+        (default 5), `neighbor_weighting` (``"similarity"`` or ``"uniform"``), `neighbor_eval_count` (most held-out texts scored), `neighbor_eval_pool_subsample`
         (most reference texts, or their share), `seed` (of these samples, default 0).
     progress
         Called with texts embedded so far and in all.
@@ -57,9 +58,10 @@ def evaluate(
     Returns
     -------
     Evaluation
-        retrieval: NDCG@10, MRR@10, recall@1, recall@10, precision@10 and the deciding metric, every
-        query against all documents. labeled: accuracy and macro F1, scored: MAE, RMSE and R², both by
-        nearest neighbours. triplets: the share whose positive beats all negatives, and the mean margin.
+        retrieval: NDCG@10, MRR@10, MAP@10, recall@1, recall@10, precision@10, F1@10 and the deciding
+        metric, every query against all documents; NDCG also with exponential gain where grades differ.
+        labeled: accuracy, macro and micro F1, ROC-AUC, PR-AUC, coverage; scored: MAE, RMSE, R² and
+        explained variance; both by nearest neighbours. triplets: the share whose positive beats all negatives, and the mean margin.
         scored_pairs and nli: Spearman's and Pearson's correlation of cosine and score.
 
     Raises
@@ -78,5 +80,6 @@ def evaluate(
         )
     known = cache if cache is not None else VectorCache()
     evaluation = _METHODS[data.kind](Task(encoder, data, reference, settings or {}, progress, known))
+    evaluation.traits = traits_of(data).loc[evaluation.per_query.index]
     evaluation.seconds = time.perf_counter() - started
     return evaluation

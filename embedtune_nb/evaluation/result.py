@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from embedtune_nb.errors import DataError
+from embedtune_nb.evaluation.guidance import guide_table
+from embedtune_nb.evaluation.guidance_html import guide_html
 from embedtune_nb.evaluation.metrics import directed_name
 
 
@@ -17,12 +20,14 @@ class Evaluation:
     Attributes
     ----------
     metrics
-        Name to value. Those that `per_query` has are plain means over its rows; the others (macro F1,
-        RMSE, R², correlations) are computed from all `answers` at once.
+        Name to value. Those that `per_query` has are plain means over its rows (macro-averaged over
+        queries); the others (F1, areas under curves, RMSE, R², correlations) are computed from all
+        `answers` or `votes` at once.
     per_query
         One row a query, text, triplet or pair (index: its id), one column a metric that single rows
         have. Pairs have `rank_error`: how far the rank of a pair's similarity lies from the rank of its
-        score, as a share of all ranks.
+        score, as a share of all ranks. Labels have `vote_share`: the share of the votes that the right
+        label got.
     primary
         The metric that decides.
     seconds
@@ -31,6 +36,11 @@ class Evaluation:
         Every choice that changes the figures, as sentences.
     answers
         `truth` and `predicted` of every row, indexed as `per_query`; None for retrieval and triplets.
+    votes
+        Of labels, the share of the neighbours' votes that each label (column) got, indexed as `per_query`.
+    traits
+        What is known of every row whatever the model, indexed as `per_query`; see
+        :func:`embedtune_nb.evaluation.traits.traits_of`. Slices and resampling by group rest on it.
     unit
         What a row is: ``"queries"``, ``"texts"``, ``"triplets"`` or ``"pairs"``.
     truncated
@@ -44,6 +54,8 @@ class Evaluation:
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
     answers: pd.DataFrame | None = None
+    votes: pd.DataFrame | None = None
+    traits: pd.DataFrame | None = None
     unit: str = "queries"
     truncated: dict[int, float] = field(default_factory=dict)
 
@@ -57,6 +69,42 @@ class Evaluation:
                 self.unit: len(self.per_query),
             }
         )
+
+    def guide(self) -> pd.DataFrame:
+        """Return what each metric means and is for, and from where on it is usually called good.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `metric`, `name`, `value`, `good_from` (NaN where it depends on the data), `good` (None there),
+            `meaning`, `use`, `direction`; the deciding metric first. Look at one metric that heeds the
+            order (MRR, NDCG) and one that does not (precision, recall).
+        """
+        table = guide_table(self.to_frame()["metric"])
+        values = table["metric"].map(self.metrics)
+        good = [
+            None if pd.isna(least) else bool(value >= least)
+            for value, least in zip(values, table["good_from"], strict=True)
+        ]
+        told = table.assign(value=values, good=pd.Series(good, dtype=object))
+        return told[["metric", "name", "value", "good_from", "good", "meaning", "use", "direction"]]
+
+    def confusion(self) -> pd.DataFrame:
+        """Return how many texts of each label (row) were given each label (column).
+
+        Raises
+        ------
+        DataError
+            If the data has no labels to predict.
+        """
+        if self.votes is None or self.answers is None:
+            raise DataError(
+                f"A confusion matrix counts predicted labels; {self.unit} of this evaluation have none.",
+                expected="an evaluation of labeled data",
+            )
+        labels = sorted({*self.answers["truth"], *self.answers["predicted"]})
+        counts = pd.crosstab(self.answers["truth"], self.answers["predicted"])
+        return counts.reindex(index=labels, columns=labels, fill_value=0)
 
     def __repr__(self) -> str:
         values = "  ".join(f"{name} {value:.3f}" for name, value in self._shown())
@@ -74,6 +122,7 @@ class Evaluation:
             f"<div><table><tr>{head}</tr><tr>{values}</tr></table>"
             f'<div style="{small}">{len(self.per_query):,} {self.unit} in {self.seconds:.1f} s</div>'
             + (f'<ul style="{small};margin:4px 0">{notes}</ul>' if notes else "")
+            + guide_html(self.guide())
             + "</div>"
         )
 

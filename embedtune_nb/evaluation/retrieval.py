@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from embedtune_nb.errors import DataError
-from embedtune_nb.evaluation.metrics import RETRIEVAL_METRICS, parse_metric, score_queries
+from embedtune_nb.evaluation.metrics import GRADED_METRIC, RETRIEVAL_METRICS, parse_metric, score_queries
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.search import exact_search
 from embedtune_nb.evaluation.task import Task
@@ -18,7 +18,8 @@ def evaluate_retrieval(task: Task) -> Evaluation:
     """Let every query search all documents: the ranking metrics, and the one that decides."""
     queries, corpus, qrels = (task.data.frames[name] for name in ("queries", "corpus", "qrels"))
     primary = task.settings.get("metric") or RETRIEVAL_METRICS[0]
-    metrics = tuple(dict.fromkeys([primary, *RETRIEVAL_METRICS]))
+    graded = (GRADED_METRIC,) if qrels["relevance"].nunique() > 1 else ()
+    metrics = tuple(dict.fromkeys([primary, *RETRIEVAL_METRICS, *graded]))
     if queries.empty or corpus.empty or qrels.empty:
         raise DataError(
             f"Nothing to score: {len(queries)} queries, {len(corpus)} documents, {len(qrels)} judgements.",
@@ -26,6 +27,12 @@ def evaluate_retrieval(task: Task) -> Evaluation:
         )
     vectors = task.embed({"query": queries["text"].tolist(), "document": corpus["text"].tolist()})
     per_query, notes = score_retrieval(vectors["query"], vectors["document"], queries, corpus, qrels, metrics)
+    if graded:
+        notes.append(
+            f"Grades run from {qrels['relevance'].min():g} to {qrels['relevance'].max():g}. NDCG counts the "
+            "grade itself (linear gain), where the name says so 2^grade - 1 (exponential gain); every other "
+            "metric counts each document above 0 the same."
+        )
     means = {name: float(per_query[name].mean()) for name in metrics}
     return Evaluation(means, per_query, primary, notes=notes)
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import sparse
 
+from embedtune_nb.evaluation.auc import pr_auc, roc_auc
+
 #: From (resamples, rows) counts to (resamples,) values.
 Statistic = Callable[[np.ndarray], np.ndarray]
 
@@ -23,7 +25,8 @@ def statistic(metric: str, truth: np.ndarray, predicted: np.ndarray) -> Statisti
     metric
         A key of :data:`STATISTICS`.
     truth, predicted
-        (rows,) labels for ``f1_macro``, else numbers.
+        (rows,) labels for ``f1_macro``; for ``roc_auc`` and ``pr_auc`` (rows,) columns and
+        (rows, labels) scores; else (rows,) numbers.
 
     Returns
     -------
@@ -79,6 +82,24 @@ def _r2(truth: np.ndarray, predicted: np.ndarray) -> Statistic:
     return values
 
 
+def _explained_variance(truth: np.ndarray, predicted: np.ndarray) -> Statistic:
+    """1 less the share of the variance that is left in the errors; 0 where the truth does not vary."""
+    centred = truth.astype(float) - truth.mean()
+    error = truth - predicted
+    error = error - error.mean()
+    columns = np.stack([error, error**2, centred, centred**2], axis=1)
+    least = 1e-12 * float(columns[:, 3].sum())
+
+    def values(counts: np.ndarray) -> np.ndarray:
+        size = counts.sum(axis=1)
+        errors, squared_errors, total, squares = (counts @ columns).T
+        spread = squares - total**2 / size
+        left = squared_errors - errors**2 / size
+        return np.divide(spread - left, spread, out=np.zeros_like(spread), where=spread > least)
+
+    return values
+
+
 def _pearson(truth: np.ndarray, predicted: np.ndarray) -> Statistic:
     x, y = truth - truth.mean(dtype=float), predicted - predicted.mean(dtype=float)
 
@@ -129,15 +150,23 @@ def _f1_macro(truth: np.ndarray, predicted: np.ndarray) -> Statistic:
 STATISTICS: dict[str, Callable[[np.ndarray, np.ndarray], Statistic]] = {
     "rmse": _rmse,
     "r2": _r2,
+    "explained_variance": _explained_variance,
     "f1_macro": _f1_macro,
     "spearman": _spearman,
     "pearson": _pearson,
+    "roc_auc": roc_auc,
+    "pr_auc": pr_auc,
 }
 #: The value of single rows whose rise or fall counts as a win or a loss for such a metric.
 ROW_VALUES = {
     "rmse": "mae",
     "r2": "mae",
+    "explained_variance": "mae",
     "f1_macro": "accuracy",
     "spearman": "rank_error",
     "pearson": "rank_error",
+    "roc_auc": "vote_share",
+    "pr_auc": "vote_share",
 }
+#: Those computed from the votes for every label rather than from one answer a row.
+OF_VOTES = frozenset({"roc_auc", "pr_auc"})

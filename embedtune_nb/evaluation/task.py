@@ -14,6 +14,7 @@ from embedtune_nb.errors import DataError, PlanError, did_you_mean
 from embedtune_nb.evaluation.vectors import Progress, TextEncoder, VectorCache, embed_roles
 
 NEIGHBOR_COUNT = 5
+WEIGHTINGS = ("similarity", "uniform")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,17 @@ class Task:
         if not _whole(count) or count < 1:
             raise PlanError(f"neighbor_count is {count!r}.", expected="a whole number from 1")
         return int(count)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether neighbours vote with their similarity, and not all alike."""
+        weighting = self.settings.get("neighbor_weighting") or WEIGHTINGS[0]
+        if weighting not in WEIGHTINGS:
+            raise PlanError(
+                f"neighbor_weighting is {weighting!r}. {did_you_mean(weighting, WEIGHTINGS)}".strip(),
+                expected=" or ".join(map(repr, WEIGHTINGS)),
+            )
+        return weighting == WEIGHTINGS[0]
 
     def pool(self) -> Datasource:
         """Return the reference, whose texts are asked for their label or score."""

@@ -18,6 +18,7 @@ from embedtune_nb.errors import DataError, JobFailedError, JobStoppedError, Plan
 from embedtune_nb.evaluation.vectors import Progress as OnProgress
 from embedtune_nb.evaluation.vectors import VectorCache, embed_roles
 from embedtune_nb.jobs.job import Job, submit
+from embedtune_nb.jobs.progress import show_progress
 from embedtune_nb.latebound import late
 from embedtune_nb.maps.texts import texts_of
 from embedtune_nb.models.coerce import to_datasource
@@ -30,7 +31,6 @@ from embedtune_nb.training.kept import load_vectors
 if TYPE_CHECKING:
     from embedtune_nb.encoder.encoder import Encoder
 
-_POLL_SECONDS = 0.1
 _PROGRESS_SECONDS = 0.25
 
 
@@ -69,8 +69,7 @@ def map_of_model(
         Interactive in a notebook; ``.to_frame()`` and ``.chart()`` beside it.
     """
     job = map_job(model, data, limit=limit, neighbors=neighbors, seed=seed, executor=executor)
-    _show_progress(job)
-    return job.result()
+    return show_progress(job).result()
 
 
 def map_job(
@@ -235,20 +234,3 @@ def _made_before(fingerprint: str) -> Job | None:
 def _start(plan: dict[str, Any], texts: pd.DataFrame) -> Job:
     folder = create(f"map-{plan['name']}"[:100], plan, lambda data: texts.to_parquet(data / "texts.parquet"))
     return submit(folder, plan["executor"])
-
-
-def _show_progress(job: Job) -> None:
-    from tqdm.auto import tqdm
-
-    feed = job.feed()
-    feed.poll()
-    if feed.snapshot.ended:
-        return
-    with tqdm(total=1, leave=False, bar_format="{desc} {bar} {n_fmt}/{total_fmt}") as bar:
-        while not feed.snapshot.ended:
-            if feed.poll():
-                snapshot = feed.snapshot
-                bar.set_description_str(f"map: {snapshot.phase or 'starting'}", refresh=False)
-                bar.total, bar.n = max(1, snapshot.phase_total), snapshot.phase_done
-                bar.refresh()
-            time.sleep(_POLL_SECONDS)

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from embedtune_nb.catalogue import BaseSpec, instructed, local_folder
 from embedtune_nb.data.datasource import Datasource
-from embedtune_nb.data.kinds import LABELED, PAIRS, RETRIEVAL, SCORED
-from embedtune_nb.data.split import split
-from embedtune_nb.data.split_retrieval import as_retrieval
 from embedtune_nb.errors import DataError
 from embedtune_nb.jobs.job import Job
+from embedtune_nb.latebound import late
 from embedtune_nb.models.coerce import (
     VALUE_COLUMN,
     to_datasource,
     to_evaluation_data,
     to_training_data,
 )
+from embedtune_nb.models.evaluation_job import reading_of
+from embedtune_nb.models.evaluation_options import check_length, check_side, evaluation_task
 from embedtune_nb.models.tune import begin
 from embedtune_nb.plan.plan import Plan
-from embedtune_nb.plan.resolve import resolve
+from embedtune_nb.plan.resolve import check_executor, resolve
 
 
 class EmbeddingModel:
@@ -103,13 +103,21 @@ class EmbeddingModel:
     def evaluate(
         self,
         data: Any,
+        eval_datasource: Any = None,
         *,
         value_column: str = VALUE_COLUMN,
         label_column: str | None = None,
         score_column: str | None = None,
+        metric: str | None = None,
         instruction: str | None = None,
+        max_seq_length: int | None = None,
+        truncation_side: str | None = None,
         neighbor_count: int = 5,
+        neighbor_weighting: str = "similarity",
+        subsample: int | float | None = None,
         seed: int = 42,
+        background: bool = False,
+        executor: str = "process",
     ) -> Any:
         """Score this model on *data*, without training.
 
@@ -120,40 +128,78 @@ class EmbeddingModel:
         ----------
         data, value_column, label_column, score_column
             As for :meth:`finetune`.
+        eval_datasource
+            Labels and scores: the texts to score; their neighbours are taken from all of *data*. None
+            holds 20 % of *data* out.
+        metric
+            The metric that stands first. None: the usual one for the kind of data.
         instruction
             As for :meth:`embed`. None: the collection's, if the data has one and the model reads them.
+        max_seq_length
+            Most tokens of a text, up to the model's own limit. None: that limit.
+        truncation_side
+            The end at which a longer text loses tokens: ``"right"`` or ``"left"``. None: the model's own.
         neighbor_count
             How many neighbours answer for a text.
+        neighbor_weighting
+            ``"similarity"``: a nearer neighbour counts more; ``"uniform"``: all alike.
+        subsample
+            Most queries, texts, triplets or pairs to score: a number, or a share as a fraction. What is
+            searched stays whole.
         seed
-            Of what is held out.
+            Of what is held out and sampled.
+        background
+            True: a worker scores, and the job is returned at once; ``job.result()`` is the Evaluation.
+        executor
+            Of that job, as for :meth:`finetune`.
 
         Returns
         -------
-        Evaluation
-            Metrics, per-query values, notes on what was left out.
+        Evaluation or Job
+            Metrics, per-query values, notes on what was left out; the job if *background*.
 
         Raises
         ------
         PlanError
-            If *neighbor_count* or *seed* is no whole number, or too small.
+            If an option is out of its range, or has no effect on this kind of data.
         """
-        from embedtune_nb.evaluation.evaluate import evaluate
-        from embedtune_nb.evaluation.task import check_seed
-
-        check_seed(seed)
-        source = to_datasource(
-            data, value_column=value_column, label_column=label_column, score_column=score_column
-        )
+        columns: dict[str, Any] = {
+            "value_column": value_column,
+            "label_column": label_column,
+            "score_column": score_column,
+        }
+        source = to_datasource(data, **columns)
+        held_out = None if eval_datasource is None else to_datasource(eval_datasource, **columns)
+        settings = {
+            "metric": metric,
+            "neighbor_count": neighbor_count,
+            "neighbor_weighting": neighbor_weighting,
+            "seed": seed,
+        }
         if instruction is None and self._spec.instructions:
             instruction = source.instruction
-        encoder = self._loaded(instruction)
-        settings = {"neighbor_count": neighbor_count, "seed": seed}
-        if source.kind in (LABELED, SCORED):
-            parts = split(source, seed=seed, selection=False)
-            return evaluate(encoder, parts.verdict, reference=parts.train, settings=settings)
-        if source.kind in (PAIRS, RETRIEVAL):
-            source = Datasource(RETRIEVAL, as_retrieval(source), name=source.name)
-        return evaluate(encoder, source, settings=settings)
+        limit = check_length(max_seq_length, self.max_seq_length)
+        side = check_side(truncation_side)
+        prompts = None if instruction is None else instructed(self._spec, _checked(instruction))
+        task = evaluation_task(
+            self._spec,
+            source,
+            held_out,
+            settings=settings,
+            reading=reading_of(prompts, max_seq_length=limit, truncation_side=side),
+            subsample=subsample,
+            notes=self._notes_on(source),
+        )
+        if background:
+            check_executor(executor)
+            return task.submit(executor)
+        if limit is not None or side is not None:
+            return task.carry_out(task.load())  # the model in hand keeps reading as it does
+        return task.carry_out(self._loaded(instruction))
+
+    def _notes_on(self, source: Datasource) -> tuple[str, ...]:
+        """Return what to know of figures on *source*; a base model has seen nothing of it."""
+        return ()
 
     def plan(
         self,
@@ -279,6 +325,78 @@ class EmbeddingModel:
         if background:
             return job
         return job.watch().result()
+
+    def learning_curve(
+        self,
+        data: Any,
+        fractions: Sequence[float] = (0.25, 0.5, 1),
+        *,
+        repeats: int = 3,
+        name: str | None = None,
+        eval_datasource: Any = None,
+        loss: str | None = None,
+        hyperparams: dict[str, Any] | None = None,
+        value_column: str = VALUE_COLUMN,
+        label_column: str | None = None,
+        score_column: str | None = None,
+        if_exists: str = "open",
+        executor: str = "process",
+        keep_models: bool = False,
+        seed: int = 42,
+    ) -> Any:
+        """Train on growing parts of *data*: is more of it worth having, and which rows to label next?
+
+        Each run is a job of its own, named ``<name>-<fraction>-run-<repeat>``. After an interrupt or the end
+        of the kernel the same call takes over what is done and carries on the rest.
+
+        Parameters
+        ----------
+        data, eval_datasource, loss, hyperparams, value_column, label_column, score_column
+            As for :meth:`finetune`. All runs are judged on the same held-out rows.
+        fractions
+            Shares of the training part, above 0 and up to 1.
+        repeats
+            Runs a fraction, each on other rows and with another seed: from them comes the band.
+        name
+            Of the runs. None: made from the data's fingerprint.
+        if_exists
+            ``"open"``, or ``"error"``: refuse if such a run was made or begun before.
+        executor
+            ``"process"`` or ``"thread"``.
+        keep_models
+            True keeps all models; else only one trained on all of the data stays.
+        seed
+            Of split, parts and training; repeat r has ``seed + r``.
+
+        Returns
+        -------
+        LearningCurve
+            ``.to_frame()``, ``.chart()``, ``.expected_gain()`` of twice the data, ``.label_next(texts)``.
+
+        Raises
+        ------
+        EmbedtuneError
+            Whatever is wrong with data, name, loss or settings is told before the first job starts.
+        """
+        columns: dict[str, Any] = {
+            "value_column": value_column,
+            "label_column": label_column,
+            "score_column": score_column,
+        }
+        return late("learning_curve")(
+            self._spec,
+            to_datasource(data, **columns),
+            fractions,
+            repeats=repeats,
+            name=name,
+            eval_datasource=None if eval_datasource is None else to_datasource(eval_datasource, **columns),
+            loss=loss,
+            hyperparams=hyperparams,
+            if_exists=if_exists,
+            executor=executor,
+            keep_models=keep_models,
+            seed=seed,
+        )
 
     def _loaded(self, instruction: str | None = None) -> Any:
         if self._encoder is None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
-import shutil
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from embedtune_nb.catalogue import resolve_base
+from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.errors import (
     AlreadyExistsError,
     IntegrityError,
@@ -17,15 +18,18 @@ from embedtune_nb.errors import (
     ModelUnavailableError,
     NotFoundError,
     PlanError,
-    StoreError,
 )
-from embedtune_nb.evaluation.result import Evaluation
+from embedtune_nb.evaluation.forgetting import Forgetting
+from embedtune_nb.evaluation.regressions import Regressions
 from embedtune_nb.evaluation.verdict import Verdict
 from embedtune_nb.jobs.feed import ALIVE_STATES
 from embedtune_nb.jobs.job import Job, latest_job
+from embedtune_nb.jobs.progress import show_progress
 from embedtune_nb.latebound import late
-from embedtune_nb.models.coerce import to_datasource
+from embedtune_nb.models.card import ModelCard
 from embedtune_nb.models.embedding_model import EmbeddingModel
+from embedtune_nb.models.export import export
+from embedtune_nb.models.merge import WEIGHTS, merge_job
 from embedtune_nb.models.record import ModelRecord, find_record, model_names, no_such_model
 from embedtune_nb.plan.plan import Plan
 from embedtune_nb.store import publish
@@ -168,28 +172,149 @@ class FinetunedEmbeddingModel(EmbeddingModel):
         """
         return self._record.facts.get("matryoshka", [])
 
-    def evaluate(self, data: Any, **options: Any) -> Evaluation:
-        """Score this model on *data*; options as for the base model's ``evaluate``.
+    @property
+    def forgetting(self) -> Forgetting:
+        """What tuning did to texts that have nothing to do with the task: the general probe.
+
+        Raises
+        ------
+        NotFoundError
+            If the model was published by a version that did not look.
+        """
+        found = self._record.facts.get("forgetting")
+        if found is None:
+            raise NotFoundError(
+                f"{self.name!r} was published before models were looked at with the general probe.",
+                fix="train it again, or embed general_probe().texts with both models and compare them with "
+                "embedtune_nb.evaluation.forgetting.",
+            )
+        return Forgetting.from_dict(found)
+
+    @property
+    def card(self) -> ModelCard:
+        """The model card: verdict, metrics, general probe, reload check, settings; no text of the data."""
+        return ModelCard((self.path / "README.md").read_text(encoding="utf-8"))
+
+    @property
+    def merged(self) -> dict[str, Any] | None:
+        """``{"from": ..., "weight": ...}`` of a model merged with its base, else None."""
+        return self._record.facts.get("merged")
+
+    def merge_with_base(
+        self,
+        weight: float | None = None,
+        *,
+        name: str | None = None,
+        weights: Sequence[float] = WEIGHTS,
+        background: bool = False,
+        executor: str = "process",
+    ) -> Any:
+        """Move the weights towards those of the base: often most of the gain stays and less is forgotten.
+
+        Without a weight, a worker scores merged models on held-out data that judges nothing and on the
+        general probe, and suggests a weight. With one, it publishes that model under a new name, with a
+        verdict on the part that chose nothing.
+
+        Parameters
+        ----------
+        weight
+            Share of this model's weights, between 0 (the base) and 1. None draws the curve.
+        name
+            Of the merged model. None: this model's with ``-merged-`` and the weight.
+        weights
+            What the curve tries; the base (0) and this model (1) are always among them.
+        background
+            True: return the job at once.
+        executor
+            As for :meth:`finetune`.
 
         Returns
         -------
-        Evaluation
-            With a note where *data* is what the model was trained on.
+        MergeCurve, FinetunedEmbeddingModel or Job
+            The curve without a weight, the published model with one; the job if *background*.
+
+        Raises
+        ------
+        PlanError
+            If a weight is out of range, or this is an adapter, which leaves its base untouched.
+        AlreadyExistsError
+            If *name* is taken.
+        DataError
+            If the run's data is no longer kept with its job.
         """
-        evaluation = super().evaluate(data, **options)
-        columns = {key: value for key, value in options.items() if key.endswith("_column")}
+        job = merge_job(self, weight, name=name, weights=weights, executor=executor)
+        return job if background else show_progress(job).result()
+
+    def _notes_on(self, source: Datasource) -> tuple[str, ...]:
         recipe = self.recipe
         trained_on = {part["fingerprint"] for part in (recipe.data, *(o.data for o in recipe.further))}
-        if to_datasource(data, **columns).fingerprint in trained_on:
-            evaluation.notes.append(
-                "This model was trained on a part of this data, so the figures flatter it; "
-                "model.verdict rests on the part it never saw."
-            )
-        return evaluation
+        if source.fingerprint not in trained_on:
+            return ()
+        return (
+            "This model was trained on a part of this data, so the figures flatter it; "
+            "model.verdict rests on the part it never saw.",
+        )
 
     def map(self, data: Any = None, **options: Any) -> Any:
         """Show texts before and after in one picture; options as in ``maps.of_model.map_of_model``."""
         return late("map_of_model")(self, data, **options)
+
+    def regressions(self) -> Regressions:
+        """Show where it got worse than its base on the held-out part, row by row, with likely causes.
+
+        Returns
+        -------
+        Regressions
+            A sortable table in a notebook; ``.to_frame()``, ``.causes`` and ``.where(...)``; its rows go on
+            to ``.mine_hard_negatives()``, ``.fix(...)`` and ``.map()``.
+
+        Raises
+        ------
+        DataError
+            If the folder of its job was deleted.
+        """
+        from embedtune_nb.models.regressed import regressions_of
+
+        return regressions_of(self)
+
+    def noise_floor(
+        self,
+        seeds: int | Sequence[int] = 3,
+        *,
+        if_exists: str = "open",
+        executor: str | None = None,
+        keep_models: bool = False,
+    ) -> Any:
+        """Train the same recipe on the same rows with other seeds: how much do the figures move by chance?
+
+        Each seed is a job of its own, named ``<name>-seed-<seed>``. After an interrupt or the end of the
+        kernel the same call takes over what is done and carries on the rest.
+
+        Parameters
+        ----------
+        seeds
+            How many runs in all, this model's own among them, or the seeds of the further ones.
+        if_exists
+            ``"open"``, or ``"error"``: refuse if such a run was made or begun before.
+        executor
+            ``"process"`` or ``"thread"``; None: as this model was trained.
+        keep_models
+            True keeps the further models; else only their figures stay, with their jobs.
+
+        Returns
+        -------
+        NoiseFloor
+            ``.band``: two runs that differ by less are a tie. Kept with this model's job, and used by
+            ``et.compare``.
+
+        Raises
+        ------
+        DataError
+            If the data that it was trained on is no longer kept.
+        """
+        return late("noise_floor")(
+            self, seeds, if_exists=if_exists, executor=executor, keep_models=keep_models
+        )
 
     def save_report(self, path: str | Path, *, with_map: bool = True) -> Path:
         """Write verdict, curves, plan and interactive map to one HTML file that works offline.
@@ -214,13 +339,16 @@ class FinetunedEmbeddingModel(EmbeddingModel):
         publish.check(self.path, hashes=True)
         return self
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, *, check: bool = True) -> Path:
         """Copy the model to *folder*, after verifying it.
 
         Parameters
         ----------
         folder
             Must not exist, or be empty.
+        check
+            Open the copy in a fresh process, compare its vectors and its score with those of this model,
+            and say so on the copy's card. False saves the ten seconds or so.
 
         Raises
         ------
@@ -228,26 +356,10 @@ class FinetunedEmbeddingModel(EmbeddingModel):
             If something is there.
         StoreError
             If *folder* is no path, or cannot be written.
+        IntegrityError
+            If the copy gives other vectors or another score; it is removed.
         """
-        if not isinstance(folder, (str, Path)) or not str(folder).strip():
-            raise StoreError(
-                f"The folder is {folder!r} ({type(folder).__name__}).",
-                expected="a path, as text or pathlib.Path",
-                fix="give the folder to copy the model to.",
-            )
-        target = Path(folder).expanduser().absolute()
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise AlreadyExistsError(f"{target} exists and is not empty.", fix="give a new folder.")
-        self.verify()
-        try:
-            shutil.copytree(self.path, target, dirs_exist_ok=True)
-        except OSError as cause:
-            raise StoreError(
-                f"Could not copy the model to {target}: {cause.strerror or cause}.",
-                expected="a folder this user may write to, with room for the model",
-                fix="give another folder; what was copied so far is in this one.",
-            ) from cause
-        return target
+        return export(self, folder, check=check)
 
     def __repr__(self) -> str:
         return (

@@ -10,6 +10,7 @@ from embedtune_nb.data.kinds import LABELED, NLI, PAIRS, RETRIEVAL, SCORED, SCOR
 from embedtune_nb.data.lint.advice import lint_advice
 from embedtune_nb.plan.choices import Choices
 from embedtune_nb.plan.estimate import Workload
+from embedtune_nb.plan.schedule import MUCH_EVALUATION, rarer_evaluation
 
 _SMALL_DATA = 100
 # Rows (queries for retrieval) that guides to fine-tuning ask for; below, the interval of the verdict is wide.
@@ -176,9 +177,10 @@ def advise_on_cost(
             f"About {memory / 1e9:.1f} GB will be needed, and this machine has {available / 1e9:.1f} GB. "
             "What helps, in this order: a shorter max_seq_length, a smaller batch_size, a smaller base model."
         )
-    if work.eval_share > 0.5 and choices["eval_steps"] not in ("end", "off"):
+    if work.watching_share > MUCH_EVALUATION:
+        rarer = rarer_evaluation(choices["eval_steps"], choices["steps_total"])
         found.append(
-            f"About {work.eval_share:.0%} of the computing goes into evaluation. "
+            f"About {work.watching_share:.0%} of the training time goes into evaluation on the way: {rarer}"
             'eval_steps="end" evaluates only before and after training.'
         )
     return found

@@ -50,6 +50,8 @@ class Workload:
     eval_mean_tokens
         Mean tokens of such a text, cut only where the model's own limit is: evaluations read further
         than training. Same as *mean_tokens* when ``None``.
+    watching_texts
+        Those of *eval_texts* that are embedded during training, not before or after it.
     """
 
     steps: int
@@ -57,6 +59,7 @@ class Workload:
     mean_tokens: float
     eval_texts: float
     eval_mean_tokens: float | None = None
+    watching_texts: float = 0.0
 
     @property
     def train_tokens(self) -> float:
@@ -74,9 +77,10 @@ class Workload:
         return self.eval_texts * self.eval_length
 
     @property
-    def eval_share(self) -> float:
-        """Return about what share of the computing goes into evaluation (a training token costs three)."""
-        return self.eval_tokens / (3 * self.train_tokens + self.eval_tokens)
+    def watching_share(self) -> float:
+        """About what share of training the evaluations on the way take (a training token costs three)."""
+        watching = self.watching_texts * self.eval_length
+        return watching / (3 * self.train_tokens + watching)
 
 
 def estimate(base: BaseSpec, work: Workload, machine: Machine) -> dict[str, Any]:

@@ -180,6 +180,13 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             choice("head", "neighbor", "retrieval", "triplet", "similarity", "loss"),
         ),
         Hyperparam(
+            "metric",
+            "The metric that decides: of the best weights, early stopping (but for the methods head and "
+            "loss, which have their own) and the verdict.",
+            "a metric of this kind of data, such as 'ndcg@10', 'recall@5', 'accuracy', 'f1_macro'",
+            text,
+        ),
+        Hyperparam(
             "eval_steps",
             "When to evaluate during training.",
             "a whole number of steps from 1, 'epoch', 'end' or 'off'",
@@ -192,6 +199,14 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             integer(1),
             default=5,
             why="five votes smooth over a mislabelled neighbour",
+        ),
+        Hyperparam(
+            "neighbor_weighting",
+            "How much each neighbour's vote counts: its cosine similarity, or the same for all.",
+            "'similarity' or 'uniform'",
+            choice("similarity", "uniform"),
+            default="similarity",
+            why="a nearer neighbour says more",
         ),
         Hyperparam(
             "neighbor_eval_count",

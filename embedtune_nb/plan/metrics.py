@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from embedtune_nb.errors import PlanError, did_you_mean
+
 #: The metric of the verdict, by the kind of the training data.
 PRIMARY = {
     "labeled": "accuracy",
@@ -13,12 +17,48 @@ PRIMARY = {
     "retrieval": "ndcg@10",
 }
 
+#: What a retrieval metric is called before its cutoff, as in ``"ndcg@10"``.
+RETRIEVAL_FAMILIES = ("ndcg", "ndcg_exp", "mrr", "map", "recall", "precision", "f1")
+#: The metrics that can decide, for data that is not searched; the usual one first.
+DECIDING = {
+    "labeled": ("accuracy", "f1_macro", "roc_auc", "pr_auc"),
+    "scored": ("mae", "rmse", "r2", "explained_variance"),
+    "triplets": ("triplet_accuracy", "margin"),
+    "scored_pairs": ("spearman", "pearson"),
+    "nli": ("spearman", "pearson"),
+}
+
 _LOWER_IS_BETTER = frozenset({"loss", "mae", "rmse", "head_mae", "rank_error"})
 
 
 def lower_is_better(metric: str) -> bool:
     """Return whether a fall of *metric* is a gain: errors and losses; also named as ``"eval/mae"``."""
     return metric.rsplit("/", 1)[-1] in _LOWER_IS_BETTER
+
+
+def check_metric(kind: str, metric: str) -> str:
+    """Return *metric* if it can decide about a model trained on this kind of data.
+
+    Raises
+    ------
+    PlanError
+        If it cannot, with the ones that can.
+    """
+    if kind in DECIDING:
+        known, fits, meant = DECIDING[kind], metric in DECIDING[kind], metric
+        expected = " or ".join(map(repr, known))
+    else:
+        meant, _, cutoff = metric.partition("@")
+        known = RETRIEVAL_FAMILIES
+        fits = meant in known and re.fullmatch(r"[1-9]\d*", cutoff) is not None
+        expected = f"one of {', '.join(known)} with a cutoff, such as 'ndcg@10'"
+    if not fits:
+        raise PlanError(
+            f"{metric!r} is no metric of {kind} data. {did_you_mean(meant, known)}".strip(),
+            expected=expected,
+            fix="choose one of these, or leave metric out.",
+        )
+    return metric
 
 
 def selecting_metric(eval_method: str, metric: str) -> str:
@@ -32,5 +72,5 @@ def selecting_metric(eval_method: str, metric: str) -> str:
         The metric of the verdict.
     """
     if eval_method == "head":
-        return "head_mae" if metric == "mae" else "head_accuracy"
+        return "head_mae" if metric in DECIDING["scored"] else "head_accuracy"
     return "loss" if eval_method == "loss" else metric

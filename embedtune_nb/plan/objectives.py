@@ -125,7 +125,7 @@ def _concerns(key: str, wanted: Wanted) -> bool:
         return kind in (TRIPLETS, NLI) and loss == "contrastive"
     if key == "false_negative_masking":
         return ranks(kind, loss)
-    return kind in (LABELED, SCORED) if key == "neighbor_count" else True
+    return kind in (LABELED, SCORED) if key in ("neighbor_count", "neighbor_weighting") else True
 
 
 def settle(wanted: Wanted, choices: Choices, parts: Split, base: BaseSpec) -> Settled:
@@ -155,6 +155,7 @@ def settle_further(wanted: Wanted, given: Mapping[str, Any], base: BaseSpec, see
     settled = settle(wanted, choices, parts, base)
     if kind in (LABELED, SCORED):
         choose_neighbor_count(choices, len(settled.rows))
+        choices.take("neighbor_weighting")
     return settled
 
 

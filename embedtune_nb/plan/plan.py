@@ -98,7 +98,8 @@ class Plan:
     settings
         Every setting by name.
     estimate
-        ``seconds_low``, ``seconds_high``, ``peak_memory_bytes`` (None where unknown) and ``reason``.
+        ``seconds_low``, ``seconds_high``, ``peak_memory_bytes`` (None where unknown), ``reason``, and
+        ``evaluation_share``: what share of training the evaluations on the way will take.
     executor
         Where the job runs: ``"process"`` or ``"thread"``.
     advice

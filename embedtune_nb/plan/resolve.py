@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 
 from embedtune_nb.catalogue import BaseSpec, ensure_available
 from embedtune_nb.data.datasource import Datasource
-from embedtune_nb.data.kinds import LABELED, SCORED
+from embedtune_nb.data.kinds import LABELED, PAIRS, RETRIEVAL, SCORED
 from embedtune_nb.data.split import Split, split
 from embedtune_nb.errors import NotYetError, PlanError, did_you_mean
 from embedtune_nb.plan.advice import advise, advise_on_cost, advise_on_data
@@ -42,6 +43,12 @@ from embedtune_nb.store.names import check_name
 
 SEED = 42
 EXECUTORS = ("process", "thread")
+_OF_NEIGHBORS = (
+    "neighbor_count",
+    "neighbor_weighting",
+    "neighbor_eval_count",
+    "neighbor_eval_pool_subsample",
+)
 _LATER_EXECUTORS = ("torchrun", "ray")
 # Tried with wordllama on held-out training rows, 1e-3 to 1e-1: accuracy on questions of six classes rose by
 # 0.01, 0.07, 0.16, 0.17, the error of readability scores fell by 0.01 to 0.08; NDCG@10 of a retrieval set
@@ -110,7 +117,8 @@ def resolve(
 
     choices = Choices(given_for(first, others, given), first.loss.name)
     choices.settings["loss"] = Setting(first.loss.name, first.source, first.reason)
-    selection = choose_evaluation(choices, first.data.kind)
+    rows_in_all, documents = _sizes(first.data)
+    selection = choose_evaluation(choices, first.data.kind, rows=rows_in_all, documents=documents)
     choose_trained_part(choices, base, [one.data.kind for one in wanted])
     parts = split(first.data, seed=int(seed), selection=selection, eval_datasource=first.evaluation)
     prompts = choose_instruction(choices, base, first.data)
@@ -132,6 +140,7 @@ def resolve(
 
     work, machine = _workload(choices, base, parts, texts), this_machine()
     expected = estimate_part(choices, base, work, machine, parts)
+    expected["evaluation_share"] = round(work.watching_share, 3)
     plan = Plan(
         name=name,
         base=base.to_dict(),
@@ -172,6 +181,13 @@ def resolve(
     return plan, parts
 
 
+def _sizes(data: Any) -> tuple[int, int]:
+    """Return the examples of *data*, judgements where it is retrieval data, and the documents searched."""
+    if data.kind == RETRIEVAL:
+        return len(data.frames["qrels"]), len(data.frames["corpus"])
+    return len(data), len(data) if data.kind == PAIRS else 0
+
+
 def check_executor(executor: str) -> None:
     """Refuse an executor that this version does not have."""
     if executor in _LATER_EXECUTORS:
@@ -203,7 +219,7 @@ def _choose_neighbors(choices: Choices, kind: str, rows: int) -> None:
         _refuse_neighbor_settings(choices, kind)
         return
     choose_neighbor_count(choices, rows)
-    choices.take("neighbor_eval_count", "neighbor_eval_pool_subsample")
+    choices.take("neighbor_weighting", "neighbor_eval_count", "neighbor_eval_pool_subsample")
     if choices["eval_method"] != "neighbor":
         why = f"eval_method={choices['eval_method']!r} asks no neighbours during training"
         choices.without_effect(why, "neighbor_eval_count", "neighbor_eval_pool_subsample")
@@ -213,7 +229,7 @@ def _choose_neighbors(choices: Choices, kind: str, rows: int) -> None:
 
 
 def _refuse_neighbor_settings(choices: Choices, kind: str) -> None:
-    for key in ("neighbor_count", "neighbor_eval_count", "neighbor_eval_pool_subsample"):
+    for key in _OF_NEIGHBORS:
         if key in choices.given:
             raise PlanError(
                 f"{key} has no effect on {kind} data: nearest neighbours have nothing to vote on.",
@@ -271,24 +287,27 @@ def _workload(choices: Choices, base: BaseSpec, parts: Split, texts: TrainingTex
             passes += 2 * _characters(judged.train)
     if choices.settings.get("false_negative_masking") and choices["false_negative_masking"]:
         passes += texts.characters
-    if parts.selection is not None:
-        times = _evaluations(choices)
-        passes += times * _characters(parts.selection)
+    watching = 0.0
+    if parts.selection is not None and not is_adapter(choices):  # whose vectors are kept
+        # the loss is computed beside what the method needs; of a search it is the smaller part
+        passes_of_loss = choices["eval_method"] not in ("loss", "retrieval")
+        watching = _evaluations(choices) * _characters(parts.selection) * (1 + passes_of_loss)
         if choices["eval_method"] == "neighbor":
-            passes += times * _characters(parts.train)
+            watching += _evaluations(choices) * _characters(parts.train)
     return Workload(
         steps=choices["steps_total"],
         texts_per_step=round(choices["batch_size"] * texts.texts_per_row),
         mean_tokens=texts.mean_tokens(choices["max_seq_length"]),
-        eval_texts=passes / mean_characters,
+        eval_texts=(passes + watching) / mean_characters,
         # evaluations keep the model's own limit
         eval_mean_tokens=texts.mean_tokens(base.max_length),
+        watching_texts=watching / mean_characters,
     )
 
 
 def _evaluations(choices: Choices) -> int:
     every = choices["eval_steps"]
-    return choices["epochs"] if every == "epoch" else max(choices["steps_total"] // every, 1)
+    return choices["epochs"] if every == "epoch" else math.ceil(choices["steps_total"] / every)
 
 
 def _characters(part: Any) -> int:

@@ -9,11 +9,15 @@ from embedtune_nb.data.kinds import LABELED, NLI, SCORED, SCORED_PAIRS, TRIPLETS
 from embedtune_nb.errors import PlanError
 from embedtune_nb.plan.choices import ASKED, Choices
 from embedtune_nb.plan.losses import LOSSES
-from embedtune_nb.plan.metrics import PRIMARY
+from embedtune_nb.plan.metrics import PRIMARY, check_metric
 from embedtune_nb.plan.plan import Setting
 from embedtune_nb.plan.values import PATIENCE
 
 EVAL_STEPS = 50
+#: Share of the training time from which evaluation during training is called much.
+MUCH_EVALUATION = 0.2
+# A pool of more documents is not embedded again and again unasked.
+_MOST_SEARCHED = 10_000
 # What they answer is at hand while training; neighbours and search embed what is searched as well, and
 # the others tell no more than the end of the run does.
 _FAST_METHODS = ("head", "loss")
@@ -39,6 +43,15 @@ _CURVE_POINTS = 200
 _LEAST_STEPS = 50
 # Smaller batches would make noise of the gradient; where the batch is what a row is compared with, sooner.
 _LEAST_BATCH, _LEAST_COMPARED = 16, 32
+# The share of the rows that is trained on where a part selects and a part judges.
+_TRAINED = 0.7
+
+
+def rarer_evaluation(every: int | str, steps: int) -> str:
+    """Return the beginning of a sentence on evaluating half as often; empty where that is not possible."""
+    if isinstance(every, int) and 2 * every <= steps:
+        return f"eval_steps={2 * every} would halve that, "
+    return ""
 
 
 def eval_methods(kind: str, loss: str) -> tuple[str, ...]:
@@ -50,14 +63,27 @@ def eval_methods(kind: str, loss: str) -> tuple[str, ...]:
     return ("triplet", "loss") if kind == TRIPLETS else ("retrieval", "loss")
 
 
-def choose_evaluation(choices: Choices, kind: str) -> bool:
+def choose_evaluation(choices: Choices, kind: str, *, rows: int, documents: int = 0) -> bool:
     """Settle metric, evaluation, early stopping and epochs; return whether a selection part is needed.
 
     A single ``prediction`` run evaluates with its head, stops early with patience 2 and has 3 epochs;
-    other single runs have 1 epoch, or 3 with early stopping.
+    other single runs have 1 epoch, or 3 with early stopping. What is searched (pairs, retrieval) is
+    evaluated every 50 steps, unless the run is shorter or the pool too large for that.
+
+    Parameters
+    ----------
+    choices
+        Where the settings go.
+    kind
+        Of the data.
+    rows
+        Examples before anything is held out: pairs, judgements or labelled texts.
+    documents
+        In the pool that a search evaluation embeds each time.
     """
-    metric = PRIMARY[kind]
-    choices.settings["metric"] = Setting(metric, "default", METRIC_REASON[metric])
+    usual = PRIMARY[kind]
+    choices.default("metric", usual, METRIC_REASON[usual])
+    check_metric(kind, choices["metric"])
     methods = eval_methods(kind, choices.loss)
     choices.default("eval_method", methods[0], _METHOD_REASON[methods[0]])
     if choices["eval_method"] not in methods:
@@ -66,7 +92,7 @@ def choose_evaluation(choices: Choices, kind: str) -> bool:
             expected=" or ".join(repr(method) for method in methods),
             fix="choose one of these, or leave eval_method out.",
         )
-    _choose_stopping(choices)
+    _choose_stopping(choices, rows, documents)
     patience = choices["early_stopping"]
     if patience:
         choices.default("epochs", 3, "early stopping ends the run when it has learnt enough")
@@ -75,7 +101,7 @@ def choose_evaluation(choices: Choices, kind: str) -> bool:
     return choices["eval_steps"] not in ("end", "off")
 
 
-def _choose_stopping(choices: Choices) -> None:
+def _choose_stopping(choices: Choices, rows: int, documents: int) -> None:
     method = choices["eval_method"]
     wanted = choices.given.get("eval_steps")
     fast = method in _FAST_METHODS
@@ -102,6 +128,8 @@ def _choose_stopping(choices: Choices) -> None:
         choices.default("eval_steps", EVAL_STEPS, f"eval_method={method!r} is quick")
     elif patience:
         choices.default("eval_steps", "epoch", "early stopping watches every epoch")
+    elif method == "retrieval" and _fewest_steps(choices, rows) > EVAL_STEPS and documents <= _MOST_SEARCHED:
+        choices.default("eval_steps", EVAL_STEPS, "often enough to keep the best weights on the way")
     else:
         choices.default("eval_steps", "end", f"eval_method={method!r} takes time, and nothing waits for it")
     if choices["eval_steps"] in ("end", "off"):
@@ -109,6 +137,14 @@ def _choose_stopping(choices: Choices) -> None:
         choices.without_effect(why, "eval_method", "early_stopping_threshold")
     elif not patience:
         choices.without_effect("early_stopping is off", "early_stopping_threshold")
+
+
+def _fewest_steps(choices: Choices, rows: int) -> int:
+    """Return how many steps *rows* make at least, before it is known how many are held out."""
+    if limit := choices.given.get("max_steps"):
+        return int(limit)
+    batch = choices.given.get("batch_size") or _LEAST_COMPARED
+    return int(choices.given.get("epochs") or 1) * int(_TRAINED * rows) // int(batch)
 
 
 def choose_steps(choices: Choices, rows: Sequence[int]) -> None:

@@ -48,6 +48,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "early_stopping",
         "early_stopping_threshold",
         "neighbor_count",
+        "neighbor_weighting",
         "neighbor_eval_count",
         "neighbor_eval_pool_subsample",
     ),
@@ -118,6 +119,7 @@ def duration(seconds: float) -> str:
 def headline(plan: Plan) -> list[tuple[str, str]]:
     """Return the figures that sum a plan up: (figure, what it is)."""
     low, high = plan.estimate.get("seconds_low"), plan.estimate.get("seconds_high")
+    watching = plan.estimate.get("evaluation_share")
     memory, share = plan.estimate.get("peak_memory_bytes"), plan.data.get("truncated_share")
     return [
         (shown(plan["steps_total"]), "steps"),
@@ -127,7 +129,7 @@ def headline(plan: Plan) -> list[tuple[str, str]]:
         ),
         (f"{memory / 1e9:.1f} GB" if memory else "unknown", "peak memory"),
         (f"{share:.1%}" if share is not None else "–", "texts cut"),
-    ]
+    ] + ([(f"{watching:.0%}", "of training is evaluation")] if watching else [])
 
 
 def title(plan: Plan) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,10 +11,12 @@ from typing import Any
 
 import torch
 
+from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.split import Split
 from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.encoder.threads import choose_threads, use_threads
-from embedtune_nb.errors import JobStoppedError
+from embedtune_nb.errors import DataError, JobStoppedError
+from embedtune_nb.evaluation.forgetting import Forgetting
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.truncated import retention_line
 from embedtune_nb.evaluation.vectors import VectorCache
@@ -37,6 +40,8 @@ from embedtune_nb.store.publish import publish
 from embedtune_nb.training.build import build_trainer
 from embedtune_nb.training.checkpoint import drop_progress, latest_checkpoint
 from embedtune_nb.training.curves import recorded_curves
+from embedtune_nb.training.evaluation_cost import EvaluationCost
+from embedtune_nb.training.forgetting_guard import ForgettingGuard
 from embedtune_nb.training.head_scores import head_scores
 from embedtune_nb.training.held_out import HeldOut
 from embedtune_nb.training.publish_model import published_by, write_model
@@ -91,6 +96,10 @@ class _Run:
         self.part = part_to_train(self.settings, self.emit)
         self.encoder = self.part.on(self._load_base(), self.plan.base)
         self.own_limit = self.encoder.model.max_seq_length
+        self.guard = ForgettingGuard(
+            self.folder.path / "evaluation" / "general_probe.npy",
+            lambda: self.part.base_beside(self.encoder, self._load_base),
+        )
         step, epoch = self._train()
         before = self.main.before or self._evaluate_base()
         self._told_at_stop = "Stopped during the closing evaluation; the trained weights are kept."
@@ -101,8 +110,9 @@ class _Run:
         for other in self.others:
             theirs = VectorCache()
             other.keep_after(other.judge(self.encoder, theirs), theirs)
+        forgotten = self.guard.measure(self.encoder)
         if self.split.selection is None:
-            self.emit(Metrics(step, epoch, _eval_values(after)))
+            self.emit(Metrics(step, epoch, _eval_values(after) | forgotten.metrics()))
         self.emit(Phase("verdict"))
         verdict = self.main.verdict()
         self.emit(VerdictReached(verdict.to_dict()))
@@ -112,9 +122,10 @@ class _Run:
         further = [other.verdict() for other in self.others]
         for objective, theirs_told in zip(self.plan.further, further, strict=True):
             self.emit(Notice(f"{objective.title}: {theirs_told.text}"))
+        self.emit(Notice(f"{forgotten.text}.", "warning" if forgotten.answer == "forgotten" else "info"))
         for sentence in advise_on_run(recorded_curves(self.folder.events), self.settings):
             self.emit(Notice(sentence, "advice"))
-        self._publish(before, after, verdict, further, vectors)
+        self._publish(before, after, verdict, further, forgotten, vectors)
         self.trainer.drop_progress()
 
     def _held_out(self) -> list[HeldOut]:
@@ -128,11 +139,16 @@ class _Run:
 
     def _evaluate_base(self) -> Evaluation:
         """Evaluate the base model, loaded once more: the one in hand has begun to learn."""
+        with self.cost.left_out():
+            return self._evaluate_loaded_base()
+
+    def _evaluate_loaded_base(self) -> Evaluation:
         self.emit(Phase("evaluating base"))
         self._told_at_stop = "Stopped while the base model was evaluated; the trained weights are kept."
         base = self.part.base_beside(self.encoder, self._load_base)
         vectors = VectorCache()  # both parts search the same documents
         before = self.main.judge(base, vectors)
+        self.guard.see_base(base)
         for note in before.notes:
             self.emit(Notice(note))
         # the live curve shows the part that selects, where there is one; the verdict part stays out of it
@@ -142,7 +158,7 @@ class _Run:
             start = None if asks_training else self.main.evaluate(base, self.split.selection, vectors)
         if start is not None:
             self.emit(Base(_eval_values(start)))
-            self.emit(Metrics(0, 0.0, _eval_values(start)))
+            self.emit(Metrics(0, 0.0, _eval_values(start) | self.guard.start()))
         for other in self.others:
             theirs = VectorCache()
             other.keep_before(other.judge(base, theirs), theirs)
@@ -161,6 +177,7 @@ class _Run:
         self.emit(Phase("training", self.settings["steps_total"]))
 
     def _train(self) -> tuple[int, float]:
+        self.cost = EvaluationCost()
         if self.main.before is not None:
             self.emit(Notice("The base model's evaluation was kept from the earlier attempt."))
         checkpoint = latest_checkpoint(self.folder.path)
@@ -190,6 +207,7 @@ class _Run:
                 after_first_step=None if known else self._after_first_step,
                 resume_from=checkpoint,
             )
+            self.cost.begin()
             result = self.trainer.run(resume_from=checkpoint)
         if result.outcome == "stopped":
             raise JobStoppedError(
@@ -203,6 +221,8 @@ class _Run:
                     "evaluations in a row."
                 )
             )
+        if word := self.cost.word(self.settings):
+            self.emit(Notice(word))
         self.part.finish(self.encoder, self.split.verdict.texts())
         return result.step, float(self.trainer.state.epoch or 0.0)
 
@@ -215,15 +235,27 @@ class _Run:
         assert selection is not None, "only a run with a selection part evaluates on it"
         if self.main.before is None:
             self._evaluate_base()  # a curve begins with the base
-        with self._reading_at_most(self.own_limit):
+        with self.cost.of_one(), self._reading_at_most(self.own_limit):
+            # beside the training loss on one chart it shows whether rows are learnt by heart
+            values = {"loss": self._selection_loss(selection)}
             if self.settings["eval_method"] == "head":
-                values = head_scores(self.trainer.objective, self.encoder, selection)
-            elif name == "loss":
-                values = {name: self.trainer.eval_loss(selection)}
-            else:
-                values = self.main.evaluate(self.encoder, selection).metrics
-        self.emit(Metrics(step, epoch, {f"eval/{key}": value for key, value in values.items()}))
+                values |= head_scores(self.trainer.objective, self.encoder, selection)
+            elif name != "loss":
+                values |= self.main.evaluate(self.encoder, selection).metrics
+            forgotten = self.guard.measure(self.encoder).metrics()
+        finite = {f"eval/{key}": value for key, value in values.items() if not math.isnan(value)}
+        self.emit(Metrics(step, epoch, finite | forgotten))
+        self.emit(self.cost.measured())
         return values[name]
+
+    def _selection_loss(self, selection: Datasource) -> float:
+        loss = self.trainer.eval_loss(selection)
+        if math.isnan(loss) and self._selecting_metric() == "loss":
+            raise DataError(
+                "The part that selects holds nothing that this loss learns from, so it cannot choose.",
+                fix="choose another eval_method, or bring more rows.",
+            )
+        return loss
 
     def _publish(
         self,
@@ -231,6 +263,7 @@ class _Run:
         after: Evaluation,
         verdict: Verdict,
         further: Sequence[Verdict],
+        forgotten: Forgetting,
         vectors: VectorCache,
     ) -> None:
         self.emit(Phase("publishing"))
@@ -245,6 +278,7 @@ class _Run:
                 after=after,
                 verdict=verdict,
                 further=further,
+                forgotten=forgotten,
                 check=self._reload_check(target, vectors),
             )
 
@@ -271,6 +305,7 @@ class _Run:
             reference=self.main.reference,
             settings=self.main.settings_of_verdict,
             vectors=vectors,
+            dimensions=self.settings.get("matryoshka_dims") or (),
         )
 
     def _progress(self, done: int, total: int) -> None:

@@ -13,17 +13,20 @@ from embedtune_nb.evaluation.vectors import VectorCache
 
 #: As many vectors are kept for the map, which shows fewer; the rest it would embed again.
 _VECTORS_KEPT = 20_000
+_TABLES = ("per_query", "answers", "votes", "traits")
 
 
-def save_evaluation(evaluation: Evaluation, folder: Path, vectors: VectorCache) -> None:
-    """Write *evaluation* and the vectors it rests on to *folder*; it appears whole or not at all."""
+def save_evaluation(evaluation: Evaluation, folder: Path, vectors: VectorCache | None = None) -> None:
+    """Write *evaluation*, and the vectors it rests on, to *folder*; it appears whole or not at all."""
     temporary = folder.with_name(f".tmp-{folder.name}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    evaluation.per_query.to_parquet(temporary / "per_query.parquet")
-    if evaluation.answers is not None:
-        evaluation.answers.to_parquet(temporary / "answers.parquet")
-    vectors.save(temporary / "vectors.npz", limit=_VECTORS_KEPT)
+    for name in _TABLES:
+        table = getattr(evaluation, name)
+        if table is not None:
+            table.to_parquet(temporary / f"{name}.parquet")
+    if vectors is not None:
+        vectors.save(temporary / "vectors.npz", limit=_VECTORS_KEPT)
     facts = {
         "metrics": evaluation.metrics,
         "primary": evaluation.primary,
@@ -49,9 +52,7 @@ def load_evaluation(folder: Path) -> Evaluation | None:
     facts = json.loads((folder / "metrics.json").read_text())
     # JSON has made text of the dimensions
     facts["truncated"] = {int(size): value for size, value in facts.get("truncated", {}).items()}
-    answers = folder / "answers.parquet"
+    files = {name: folder / f"{name}.parquet" for name in _TABLES}
     return Evaluation(
-        per_query=pd.read_parquet(folder / "per_query.parquet"),
-        answers=pd.read_parquet(answers) if answers.is_file() else None,
-        **facts,
+        **{name: pd.read_parquet(file) for name, file in files.items() if file.is_file()}, **facts
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from embedtune_nb import __version__
 from embedtune_nb.errors import AlreadyExistsError
+from embedtune_nb.evaluation.forgetting import Forgetting, general_probe
 from embedtune_nb.evaluation.metrics import directed_name
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.truncated import retention_table
@@ -31,7 +32,9 @@ def write_model(
     after: Evaluation,
     verdict: Verdict,
     further: Sequence[Verdict],
+    forgotten: Forgetting,
     check: dict[str, Any],
+    merged: dict[str, Any] | None = None,
 ) -> None:
     """Write record and card of a model beside its weights.
 
@@ -42,11 +45,15 @@ def write_model(
     plan, before, after, verdict
         How it was made and what came of it.
     further
-        The verdicts on further objectives.
+        The verdicts on further objectives; none where only the first was judged.
     job_id
         Who made it.
+    forgotten
+        What became of the general probe.
     check
         What :func:`embedtune_nb.training.reload_check.reload_check` found.
+    merged
+        Of a model that was merged with its base: ``from`` and ``weight``.
     """
     record = {
         "format": 1,
@@ -57,15 +64,19 @@ def write_model(
         "verdict": verdict.to_dict(),
         "further_objectives": [
             {"objective": objective.title, "verdict": theirs.to_dict()}
-            for objective, theirs in zip(plan.further, further, strict=True)
+            for objective, theirs in zip(plan.further, further, strict=False)
         ],
         "metrics": {"before": before.metrics, "after": after.metrics},
         "matryoshka": retention_table(before, after),
+        "forgetting": forgotten.to_dict(),
         "reload_check": check,
         "versions": {"embedtune-nb": __version__} | {name: version(name) for name in _VERSIONS_OF},
     }
+    if merged is not None:
+        record["merged"] = merged
     (target / _RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False))
-    (target / "README.md").write_text(_card(plan, verdict, further, before, after, check))
+    card = _card(plan, verdict, further, before, after, forgotten, check, merged)
+    (target / "README.md").write_text(card)
 
 
 def published_by(folder: Path, job_id: str) -> dict[str, Any] | None:
@@ -99,7 +110,9 @@ def _card(
     further: Sequence[Verdict],
     before: Evaluation,
     after: Evaluation,
+    forgotten: Forgetting,
     check: dict[str, Any],
+    merged: dict[str, Any] | None,
 ) -> str:
     """Return the model card; it quotes no text of the user's data."""
     rows = "\n".join(
@@ -109,6 +122,7 @@ def _card(
     settings = "\n".join(
         f"| {key} | {setting.value} | {setting.source} |" for key, setting in plan.settings.items()
     )
+    topics = len(set(general_probe().topics))
     hub_id = plan.base.get("hub_id")
     base_line = f"base_model: {hub_id}\n" if hub_id else ""
     return f"""---
@@ -120,7 +134,7 @@ pipeline_tag: sentence-similarity
 # {plan.name}
 
 {plan.base["id"]} tuned on {plan.data["rows"]:,} rows of kind {plan.data["kind"]} (loss: {plan["loss"]}).
-
+{_merged(merged)}
 {verdict}
 {_further(plan, further)}
 Judged on {verdict.queries:,} held-out {verdict.unit} that chose nothing; interval by paired bootstrap.
@@ -129,8 +143,10 @@ Judged on {verdict.queries:,} held-out {verdict.unit} that chose nothing; interv
 | --- | --- | --- |
 {rows}
 {_truncated(before, after)}
-Opened again in a fresh process and scored on a sample of {check["texts"]:,} texts: largest difference
-of a vector {check["largest_difference"]:.1e}, {check["metric"]} {check["score"]:.4f} as before saving.
+{forgotten.text}.
+The probe is the same for every model: English sentences on {topics} everyday topics.
+
+{check_line(check)}
 
 ```python
 from sentence_transformers import SentenceTransformer
@@ -160,9 +176,30 @@ def _further(plan: Plan, verdicts: Sequence[Verdict]) -> str:
     told = [
         f"\nIn the same run tuned on {other.data['rows']:,} rows of kind {other.data['kind']} "
         f"(loss: {other.settings['loss'].value}).\n\n{verdict}\n"
-        for other, verdict in zip(plan.further, verdicts, strict=True)
+        for other, verdict in zip(plan.further, verdicts, strict=False)
     ]
     return "".join(told)
+
+
+def check_line(check: Mapping[str, Any]) -> str:
+    """Return what a reload check found, as a sentence for cards."""
+    line = (
+        f"Opened again in a fresh process and compared on a sample of {check['texts']:,} texts: largest "
+        f"difference of a vector {check['largest_difference']:.1e}"
+    )
+    if check["metric"] is not None:
+        line += f", {directed_name(check['metric'])} {check['score']:.4f} as before saving"
+    shorter = ", ".join(f"{row['dimension']}: {row['score']:.4f}" for row in check.get("truncated", []))
+    return f"{line}." + (f" The same with fewer dimensions ({shorter})." if shorter else "")
+
+
+def _merged(merged: dict[str, Any] | None) -> str:
+    if merged is None:
+        return ""
+    return (
+        f"\nIts weights are {merged['weight']:.0%} those of {merged['from']}, the rest those of the base "
+        "model (linear interpolation).\n"
+    )
 
 
 def _truncated(before: Evaluation, after: Evaluation) -> str:

@@ -185,8 +185,13 @@ class FinetuneTrainer(SentenceTransformerTrainer):
 
     @torch.no_grad()
     def eval_loss(self, data: Datasource) -> float:
-        """Return the loss on *data*, of the kind trained on, in batches of the training size."""
+        """Return the loss on *data*, of the kind trained on, in batches of the training size.
+
+        NaN where *data* holds nothing that this loss learns from.
+        """
         objective = self.objective.on(data)
+        if not len(objective.rows):
+            return float("nan")
         cache = self.steps.cache(objective.loss)
         batches = objective.batches(objective.rows, self.args.train_batch_size, False, seed=self.args.seed)
         self.model.eval()

@@ -36,6 +36,15 @@ COUNT_PIXELS = """([panel, metric]) => {
     return drawn;
 }"""
 
+COUNT_OF_COLOUR = """([panel, colour]) => {
+    const canvas = document.querySelector(`${panel} [data-metric='train/loss'] canvas`);
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let found = 0;
+    const near = (at) => colour.every((part, i) => Math.abs(data[at + i] - part) < 3);
+    for (let at = 0; at < data.length; at += 4) found += near(at);
+    return found;
+}"""
+
 
 def points(notebook: NotebookPage, metric: str = "train/loss") -> int:
     """How many pixels of the chart of *metric* are drawn."""
@@ -113,6 +122,22 @@ def test_a_curve_that_began_with_a_single_point_is_shown_to_its_end(open_noteboo
         arg=CURRENT,
         timeout=5 * SECONDS,
     )
+
+
+def test_the_loss_on_held_out_rows_is_drawn_in_the_chart_of_the_training_loss(
+    open_notebook: OpenNotebook, shots: Path
+) -> None:
+    notebook = show_job(open_notebook, "ScriptedJob(at=0.2)")
+    wait_text(notebook, "readout", "at step")
+    assert notebook.page.evaluate(COUNT_OF_COLOUR, [CURRENT, [204, 121, 167]]) == 0
+    notebook.execute("job.at = 1")
+    wait_text(notebook, "beside", "eval/loss 0.7")
+    assert notebook.page.evaluate(COUNT_OF_COLOUR, [CURRENT, [204, 121, 167]]) > 50
+    shown = notebook.page.locator(f"{CURRENT} [data-metric]").evaluate_all(
+        "charts => charts.map(chart => chart.dataset.metric)"
+    )
+    assert shown == ["train/loss", "eval/ndcg@10"]
+    notebook.screenshot(shots, "monitor-held-out-light", "monitor")
 
 
 def test_a_reloaded_page_shows_the_whole_curve(open_notebook: OpenNotebook) -> None:

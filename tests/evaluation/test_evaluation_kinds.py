@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from sklearn.metrics import f1_score, mean_absolute_error, mean_squared_error, r2_score
+from sklearn.metrics import (
+    explained_variance_score,
+    f1_score,
+    mean_absolute_error,
+    mean_squared_error,
+    r2_score,
+)
 from sklearn.neighbors import KNeighborsRegressor
 
 from embedtune_nb.data.datasource import Datasource
@@ -82,6 +88,7 @@ def test_scores_are_judged_as_scikit_learn_judges_them():
             "mae": mean_absolute_error(truth[150:], predicted),
             "rmse": mean_squared_error(truth[150:], predicted) ** 0.5,
             "r2": r2_score(truth[150:], predicted),
+            "explained_variance": explained_variance_score(truth[150:], predicted),
         }
     )
     assert (result.primary, result.unit) == ("mae", "texts")
@@ -171,6 +178,7 @@ def test_a_seed_that_is_none_is_refused(seed):
 ORACLES = {
     "rmse": lambda truth, guess: mean_squared_error(truth, guess) ** 0.5,
     "r2": r2_score,
+    "explained_variance": explained_variance_score,
     "spearman": lambda truth, guess: stats.spearmanr(truth, guess).statistic,
     "pearson": lambda truth, guess: stats.pearsonr(truth, guess).statistic,
     "f1_macro": lambda truth, guess: f1_score(

@@ -2,7 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.feature_extraction.text import HashingVectorizer
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    confusion_matrix,
+    f1_score,
+    roc_auc_score,
+)
 from sklearn.neighbors import KNeighborsClassifier
 
 from embedtune_nb.data.datasource import Datasource
@@ -48,14 +54,14 @@ def test_votes_agree_with_scikit_learn(k):
     oracle = KNeighborsClassifier(k, metric="cosine", weights=lambda d: np.maximum(1 - d, 0)).fit(
         pool, labels
     )
-    assert neighbor_votes(asking, pool, labels, k).tolist() == oracle.predict(asking).tolist()
+    assert neighbor_votes(asking, pool, labels, k).predicted.tolist() == oracle.predict(asking).tolist()
 
 
 def test_labels_that_tie_go_to_the_nearest_neighbour():
     pool = np.array([[1, 0], [0, 1]], np.float32)
     assert neighbor_votes(
         np.array([[0, -1], [-1, 0]], np.float32), pool, np.array(["x", "y"]), 2
-    ).tolist() == [
+    ).predicted.tolist() == [
         "x",
         "y",
     ], "no neighbour is similar at all, so no vote counts and the nearer one decides"
@@ -66,12 +72,30 @@ def test_metrics_agree_with_scikit_learn():
     result = evaluate(Words(), held_out, reference=train)
     examples, pool = held_out.frames["examples"], train.frames["examples"]
     encoder = Words()
-    predicted = neighbor_votes(
+    votes = neighbor_votes(
         encoder.embed(examples["value"]), encoder.embed(pool["value"]), pool["label"].to_numpy(), 5
     )
+    predicted, truth = votes.predicted, examples["label"].to_numpy()
     assert result.metrics["accuracy"] == pytest.approx(accuracy_score(examples["label"], predicted))
     assert result.metrics["f1_macro"] == pytest.approx(
         f1_score(examples["label"], predicted, average="macro")
+    )
+    assert result.metrics["f1_micro"] == pytest.approx(f1_score(truth, predicted, average="micro"))
+    assert result.metrics["roc_auc"] == pytest.approx(
+        np.mean([roc_auc_score(truth == name, votes.shares[:, i]) for i, name in enumerate(votes.labels)])
+    )
+    assert result.metrics["pr_auc"] == pytest.approx(
+        np.mean(
+            [
+                average_precision_score(truth == name, votes.shares[:, i])
+                for i, name in enumerate(votes.labels)
+            ]
+        )
+    )
+    labels = sorted(TOPICS)
+    assert result.confusion().index.tolist() == result.confusion().columns.tolist() == labels
+    assert (
+        result.confusion().to_numpy().tolist() == confusion_matrix(truth, predicted, labels=labels).tolist()
     )
     assert 0.5 < result.metrics["accuracy"] < 0.95
     assert set(result.per_query["accuracy"]) == {0.0, 1.0}
@@ -88,7 +112,8 @@ def test_numbers_as_labels_work():
         reference=Datasource.from_pandas(frame, kind="labeled"),
         settings={"neighbor_count": 1},
     )
-    assert result.metrics == {"accuracy": 1.0, "f1_macro": 1.0}
+    assert result.metrics == dict.fromkeys(result.metrics, 1.0)
+    assert result.confusion().loc["3", "3"] == 1
 
 
 def test_caps_are_applied_alike_each_time_and_reported():
@@ -126,3 +151,20 @@ def test_samples_keep_order_and_hold_no_row_twice():
     assert sample_rows(10, None, 0).tolist() == sample_rows(10, 1.0, 0).tolist() == list(range(10))
     assert len(sample_rows(3, 0.01, 0)) == 1
     assert sample_rows(100, 30, seed=2).tolist() != rows.tolist()
+
+
+def test_texts_that_no_reference_text_resembles_lower_the_coverage():
+    held_out = Datasource.from_pandas(
+        pd.DataFrame({"value": ["apple pear", "qqq www"], "label": ["fruit", "tool"]}), kind="labeled"
+    )
+    result = evaluate(Words(), held_out, reference=labeled(0, 60))
+    assert result.metrics["coverage"] == 0.5
+    assert result.votes.iloc[1].tolist() == pytest.approx([1 / 3] * 3, abs=1e-6)
+
+
+def test_one_label_alone_has_no_area_under_a_curve():
+    only = labeled(1, 30).filter(lambda row: row["label"] == "tool")
+    result = evaluate(Words(), only, reference=labeled(0, 60))
+    assert "roc_auc" not in result.metrics and any("no ROC-AUC" in note for note in result.notes)
+    with pytest.raises(DataError, match="cannot decide"):
+        evaluate(Words(), only, reference=labeled(0, 60), settings={"metric": "roc_auc"})

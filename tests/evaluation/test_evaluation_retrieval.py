@@ -12,6 +12,7 @@ from embedtune_nb.evaluation.vectors import VectorCache
 
 METRICS = {
     "ndcg@10": "ndcg_cut_10",
+    "map@10": "map_cut_10",
     "recall@1": "recall_1",
     "recall@10": "recall_10",
     "precision@10": "P_10",
@@ -68,8 +69,11 @@ def test_every_query_scores_as_in_trec_eval(seed):
     for query, values in oracle.items():
         for ours, theirs in METRICS.items():
             assert result.per_query.loc[query, ours] == pytest.approx(values[theirs], abs=1e-9), (query, ours)
+        precision, recall = values["P_10"], values["recall_10"]
+        f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+        assert result.per_query.loc[query, "f1@10"] == pytest.approx(f1, abs=1e-9)
     for name, value in result.metrics.items():
-        assert value == pytest.approx(result.per_query[name].mean())
+        assert value == pytest.approx(result.per_query[name].mean()), "the mean over queries"
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -89,8 +93,36 @@ def test_graded_ndcg_agrees_with_scikit_learn():
     grades[:, 0] = 1
     ranked = np.tile(np.arange(12, 0, -1.0), (30, 1))
     ideal = -np.sort(-grades, axis=1)
-    ours = score_queries("ndcg@5", grades, ideal, (grades > 0).sum(axis=1))
-    assert ours.mean() == pytest.approx(ndcg_score(grades, ranked, k=5))
+    relevant = (grades > 0).sum(axis=1)
+    linear = score_queries("ndcg@5", grades, ideal, relevant)
+    assert linear.mean() == pytest.approx(ndcg_score(grades, ranked, k=5))
+    exponential = score_queries("ndcg_exp@5", grades, ideal, relevant)
+    assert exponential.mean() == pytest.approx(ndcg_score(2**grades - 1, ranked, k=5))
+    huge = score_queries("ndcg_exp@5", grades * 1000, ideal * 1000, relevant)
+    assert np.isfinite(huge).all()
+
+
+def test_the_gain_is_named_where_grades_differ():
+    encoder, data, _ = random_task(0)
+    graded = evaluate(encoder, data)
+    assert "NDCG@10 (exponential gain)" in repr(graded) and "NDCG@10 (linear gain)" in graded._repr_html_()
+    assert any("linear gain" in note and "2^grade - 1" in note for note in graded.notes)
+    encoder, data, _ = random_task(0, grades=(1,))
+    assert "ndcg_exp@10" not in evaluate(encoder, data).metrics
+
+
+def test_the_result_explains_its_metrics():
+    encoder, data, _ = random_task(0, grades=(1,))
+    result = evaluate(encoder, data, settings={"metric": "recall@5"})
+    guide = result.guide().set_index("name")
+    assert guide.index[0] == "Recall@5" and all("@" in name for name in guide.index)
+    good = guide["good_from"].dropna().to_dict()
+    assert good == {"NDCG@10 (linear gain)": 0.75, "MRR@10": 0.70, "MAP@10": 0.60, "Recall@10": 0.90}
+    assert guide.loc["Recall@10", "good"] == (result.metrics["recall@10"] >= 0.90)
+    assert guide.loc["Recall@1", "good"] is None, "the rule of thumb was told for K = 10"
+    assert "first 5" in guide.loc["Recall@5", "meaning"] and "FAQ" in guide.loc["MRR@10", "use"]
+    page = result._repr_html_()
+    assert "FAQ search" in page and "0.90 (not reached)" in page
 
 
 def test_equal_documents_do_not_help_or_harm_by_chance():

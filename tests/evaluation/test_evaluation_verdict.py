@@ -83,7 +83,7 @@ def test_the_interval_is_the_bca_interval():
     """Against the textbook formulas, written out with a plain loop."""
     sample = np.random.default_rng(3).gamma(0.5, 1, 80) - 0.3
     low, high = bca_intervals(
-        lambda counts: (counts @ sample / 80)[None], 80, seed=1, resamples=20_000, confidence=0.95
+        lambda counts: (counts @ sample / 80)[None], np.arange(80), seed=1, resamples=20_000, confidence=0.95
     )
     rng = np.random.default_rng(9)
     means = np.array([rng.choice(sample, 80).mean() for _ in range(20_000)])

@@ -82,15 +82,18 @@ def test_a_run_that_would_not_fit_gets_the_levers_in_order(monkeypatch, plan_for
 
 def test_costly_evaluation_is_pointed_out(plan_for, pairs):
     often = plan_for(pairs(rows=400), {"batch_size": 16, "eval_steps": 1})
-    assert any("goes into evaluation" in sentence for sentence in often.advice)
+    said = next(sentence for sentence in often.advice if "goes into evaluation" in sentence)
+    assert "eval_steps=2 would halve that" in said
+    assert often.estimate["evaluation_share"] > 0.2 and "of training is evaluation" in repr(often)
+    assert plan_for(pairs(rows=400)).estimate["evaluation_share"] == 0
     assert not any("goes into evaluation" in sentence for sentence in plan_for(pairs(rows=400)).advice)
 
 
 def test_evaluation_reads_further_than_training_and_costs_accordingly():
-    cut = dataclasses.replace(WORK, eval_texts=50_000)
+    cut = dataclasses.replace(WORK, eval_texts=50_000, watching_texts=20_000)
     whole = dataclasses.replace(cut, eval_mean_tokens=60.0)
     assert all(there > here for here, there in zip(seconds(cut), seconds(whole), strict=True))
-    assert whole.eval_share > cut.eval_share
+    assert whole.watching_share > cut.watching_share
 
 
 def test_a_run_of_hours_points_to_cheaper_ways_to_find_out(monkeypatch, plan_for, labeled):

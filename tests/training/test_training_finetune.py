@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -13,11 +14,13 @@ from embedtune_nb.data.split import Split
 from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.errors import JobStoppedError
 from embedtune_nb.evaluation.evaluate import evaluate
+from embedtune_nb.evaluation.forgetting import general_probe
 from embedtune_nb.plan.plan import Plan
 from embedtune_nb.plan.resolve import resolve
-from embedtune_nb.store.events import Base, Best, Metrics, Notice, Phase, Published, VerdictReached
+from embedtune_nb.store.events import Base, Best, Measured, Metrics, Notice, Phase, Published, VerdictReached
 from embedtune_nb.store.job_folder import JobFolder, create
 from embedtune_nb.training.finetune import run_finetune
+from embedtune_nb.training.forgetting_guard import ForgettingGuard
 
 pytestmark = pytest.mark.jobs
 
@@ -141,6 +144,40 @@ def test_the_loss_selects_by_its_real_value(job, labeled):
     values = [event.values["eval/loss"] for event in events if "eval/loss" in getattr(event, "values", {})]
     assert worker.of(Best)[-1].name == "eval/loss"
     assert worker.of(Best)[-1].value == min(values) > 0
+
+
+def test_each_evaluation_tells_held_out_loss_forgetting_and_what_it_cost(job, labeled):
+    worker = job(labeled, eval_method="neighbor", eval_steps=1, learning_rate=1e-2)
+    worker.work()
+    curves = {event.step: event.values for event in worker.of(Metrics) if "eval/accuracy" in event.values}
+    assert all(np.isfinite(values["eval/loss"]) for step, values in curves.items() if step)
+    assert "eval/loss" not in curves[0], "the base has no head, so it has no loss"
+    kept = [curves[step]["forgetting/neighbors_kept"] for step in sorted(curves)]
+    assert kept[0] == 1.0 > kept[-1]
+    shares = [
+        event.settings["evaluation_share"]["value"]
+        for event in worker.of(Measured)
+        if "evaluation_share" in event.settings
+    ]
+    assert len(shares) == len(curves) - 1 and 0.2 < shares[-1] < 1
+    word = next(notice.text for notice in worker.of(Notice) if "of the training time" in notice.text)
+    assert word.startswith("Evaluation took ") and "eval_steps=2 would halve that" in word
+    assert any(notice.text.startswith("General probe (240 sentences)") for notice in worker.of(Notice))
+
+
+def test_a_run_that_is_carried_on_remembers_what_the_base_made_of_the_general_probe(
+    job, labeled, monkeypatch
+):
+    worker = job(labeled, eval_method="neighbor", eval_steps=2)
+    with pytest.raises(JobStoppedError):
+        worker.work(stop_in="training", after=3)
+    kept = np.load(worker.folder.path / "evaluation" / "general_probe.npy")
+    plan = Plan.from_json(worker.folder.plan())
+    base = Encoder.load(plan.base, {"max_seq_length": None}).embed(general_probe().texts)
+    assert np.allclose(kept, base, atol=1e-5)
+    monkeypatch.setattr(ForgettingGuard, "see_base", lambda *_: pytest.fail("the base was read again"))
+    worker.work()
+    assert worker.of(Published)
 
 
 @pytest.mark.parametrize("selection", [False, True])

@@ -113,7 +113,7 @@ def of(events: list[Any], kind: type) -> list[Any]:
 
 
 METRICS = {
-    "scored": ("mae", {"mae", "rmse", "r2"}, "texts"),
+    "scored": ("mae", {"mae", "rmse", "r2", "explained_variance"}, "texts"),
     "triplets": ("triplet_accuracy", {"triplet_accuracy", "margin"}, "triplets"),
     "scored_pairs": ("spearman", {"spearman", "pearson"}, "pairs"),
     "nli": ("spearman", {"spearman", "pearson"}, "pairs"),

@@ -273,7 +273,8 @@ class ScriptedFeed:
             }
             if step % 30 == 0:
                 value = 0.521 + 0.09 * (1 - math.exp(-step / 50)) - 0.00012 * max(0, step - 100)
-                values |= {"eval/ndcg@10": value, "eval/mrr@10": value - 0.04}
+                held_out = 0.7 + 1.4 * math.exp(-step / 35)
+                values |= {"eval/ndcg@10": value, "eval/mrr@10": value - 0.04, "eval/loss": held_out}
                 if shot.best is None or value > shot.best["value"]:
                     shot.best = {"name": "eval/ndcg@10", "value": value, "step": step}
             for name, value in values.items():

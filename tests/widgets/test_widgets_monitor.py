@@ -265,7 +265,7 @@ def test_the_chart_holds_both_curves_the_base_and_the_best(monitors: list[Traini
     monitor, _ = open_monitor(monitors, ScriptedJob(at=FINAL))
     spec = monitor.chart().to_dict()
     titles = [part.get("title") or part["layer"][0]["title"] for part in spec["hconcat"]]
-    assert titles[0] == "train/loss"
+    assert titles[0].startswith("train/loss   eval/loss (dashed) 0.7")
     assert titles[1].startswith("eval/ndcg@10   base 0.521   best 0.60")
 
 

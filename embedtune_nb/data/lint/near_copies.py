@@ -65,6 +65,11 @@ def alike_numbers(texts: Sequence[str]) -> np.ndarray:
     return near_copies(plain.tolist()).originals()[codes]
 
 
+def nearly_equal(first: str, second: str) -> bool:
+    """Tell whether two normalised texts nearly equal each other, as in :func:`near_copies`."""
+    return _alike(first, second, _shingles(second))
+
+
 def near_copies(texts: Sequence[str]) -> NearCopies:
     """Find texts that nearly equal an earlier one.
 

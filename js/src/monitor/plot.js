@@ -1,12 +1,15 @@
 // One curve in a card: uPlot below a title line that says what the newest or the pointed-at value is.
 import uPlot from "uplot";
 import { h, onWidth, setText, token } from "../shared/dom.js";
+import { aligned, lastKnown } from "./align.js";
 import { clock, number } from "./format.js";
 import { smooth } from "./smoothing.js";
 
 const HEIGHT = 200;
 const X_COLUMN = { step: "step", epoch: "epoch", time: "wall" };
 const LEARNING_RATE = "train/learning_rate";
+// The loss on held-out rows goes into the chart of the training loss: where the two part, rows are learnt by heart.
+const BESIDE = { "train/loss": "eval/loss" };
 
 const bare = (name) => name.split("/").pop();
 
@@ -33,10 +36,11 @@ export class Plot {
   #best = null;
 
   constructor(name, { store, options, syncKey }) {
-    Object.assign(this, { name, store, options, syncKey, isLoss: name.startsWith("train/") });
+    Object.assign(this, { name, store, options, syncKey, isLoss: name.startsWith("train/"), beside: BESIDE[name] });
     this.readout = h("span", { class: "etn-readout etn-number", "data-testid": "readout" });
     this.baseMark = h("span", { class: "etn-base-mark etn-number", hidden: true, "data-testid": "base" });
     this.bestMark = h("span", { class: "etn-best-mark etn-number", hidden: true, "data-testid": "best" });
+    this.besideMark = h("span", { class: "etn-beside-mark etn-number", hidden: true, "data-testid": "beside" });
     this.empty = h("div", { class: "etn-empty" }, this.isLoss ? "the first value comes with the first steps" : "no value yet");
     this.canvas = h("div", {
       class: "etn-plot", tabindex: 0, role: "img", "aria-label": name,
@@ -46,7 +50,7 @@ export class Plot {
     this.el = h(
       "figure",
       { class: "etn-chart", "data-metric": name },
-      h("figcaption", {}, h("span", { class: "etn-metric" }, name), this.readout, h("span", { class: "etn-marks" }, this.baseMark, this.bestMark)),
+      h("figcaption", {}, h("span", { class: "etn-metric" }, name), this.readout, h("span", { class: "etn-marks" }, this.besideMark, this.baseMark, this.bestMark)),
       h("div", { class: "etn-plot-box", style: { height: `${HEIGHT}px` } }, this.canvas, this.empty),
     );
     this.stopWatching = onWidth(this.canvas, (width) => {
@@ -77,7 +81,7 @@ export class Plot {
     this.#data = this.#columns();
     const points = this.#data[0].length;
     this.empty.hidden = points > 0;
-    const shape = JSON.stringify([this.options.axis, this.options.log, points > 0]);
+    const shape = JSON.stringify([this.options.axis, this.options.log, points > 0, this.#data.length]);
     if (shape !== this.#shown) {
       this.#shown = shape;
       this.#plot?.destroy();
@@ -102,10 +106,16 @@ export class Plot {
 
   #columns() {
     const series = this.store.series(this.name);
-    if (!series) return this.isLoss ? [[], [], []] : [[], []];
+    const [x, raw] = series ? this.#points(series) : [[], []];
+    if (!this.isLoss) return [x, raw];
+    const curve = [x, raw, smooth(raw.map((value) => value ?? NaN), this.options.smoothing)];
+    const other = this.beside && this.store.series(this.beside);
+    return other ? aligned(curve, this.#points(other)) : curve;
+  }
+
+  #points(series) {
     const [x, y] = ordered(series[X_COLUMN[this.options.axis]], series.value);
-    const raw = y.map((value) => (Number.isFinite(value) && !(this.#isLog() && value <= 0) ? value : null));
-    return this.isLoss ? [x, raw, smooth(raw.map((value) => value ?? NaN), this.options.smoothing)] : [x, raw];
+    return [x, y.map((value) => (Number.isFinite(value) && !(this.#isLog() && value <= 0) ? value : null))];
   }
 
   #isLog() {
@@ -116,6 +126,9 @@ export class Plot {
     const colour = (name) => () => token(this.el, name);
     const axis = { stroke: colour("--etn-ink-2"), font: "11px system-ui, sans-serif", ticks: { show: false }, border: { show: false } };
     const accent = { stroke: colour("--etn-accent"), spanGaps: true };
+    const dots = (name) => ({ spanGaps: true, width: 2, stroke: colour(name), points: { show: true, size: 6, fill: colour(name), stroke: colour(name) } });
+    const loss = [{}, { ...accent, width: 1, alpha: 0.25, points: { show: false } }, { ...accent, width: 2, points: { show: false } }];
+    if (this.#data.length > loss.length) loss.push({ ...dots("--etn-held-out"), dash: [5, 3] });
     const time = this.options.axis === "time";
     return {
       width: this.#width,
@@ -135,9 +148,7 @@ export class Plot {
         { ...axis, size: 26, gap: 4, grid: { show: false }, space: 60, values: (_plot, ticks) => ticks.map((tick) => (time ? clock(tick) : String(+tick.toFixed(3)))) },
         { ...axis, size: 46, gap: 6, grid: { stroke: colour("--etn-grid"), width: 1 }, values: (_plot, ticks) => ticks.map((tick) => (tick === null ? "" : tickLabel(tick, ticks))) },
       ],
-      series: this.isLoss
-        ? [{}, { ...accent, width: 1, alpha: 0.25, points: { show: false } }, { ...accent, width: 2, points: { show: false } }]
-        : [{}, { ...accent, width: 2, points: { show: true, size: 6, fill: colour("--etn-accent"), stroke: colour("--etn-accent") } }],
+      series: this.isLoss ? loss : [{}, dots("--etn-accent")],
       hooks: {
         setCursor: [(plot) => this.#describe(plot.cursor.idx)],
         setScale: [(plot) => (this.el.dataset.xTo = plot.scales.x.max)],
@@ -216,15 +227,18 @@ export class Plot {
   }
 
   #describe(index) {
-    const [x, raw] = this.#data;
+    const [x, raw, , beside] = this.#data;
     const last = x.length - 1;
+    this.besideMark.hidden = !beside;
     if (last < 0) return setText(this.readout, "");
     const at = index ?? last;
+    const heldOut = beside ? `${this.beside} ${number(lastKnown(beside, at))}` : "";
+    setText(this.besideMark, heldOut);
     const place = this.options.axis === "time" ? clock(x[at]) : `${this.options.axis} ${+x[at].toFixed(2)}`;
     const rate = index !== null && this.name === "train/loss" ? this.#learningRate(x[at]) : "";
-    const text = `${number(raw[at])} at ${place}${rate}`;
+    const text = `${number(lastKnown(raw, at))} at ${place}${rate}`;
     setText(this.readout, text);
-    this.canvas.setAttribute("aria-label", `${this.name}: ${text}`);
+    this.canvas.setAttribute("aria-label", `${this.name}: ${text}${heldOut && `, ${heldOut}`}`);
   }
 
   #learningRate(x) {
@@ -240,7 +254,7 @@ export class Plot {
     const [x, raw] = this.#data;
     const from = this.#plot.cursor.idx ?? x.length - 1;
     const index = Math.max(0, Math.min(x.length - 1, from + step));
-    this.#plot.setCursor({ left: this.#plot.valToPos(x[index], "x"), top: this.#plot.valToPos(raw[index] ?? 0, "y") });
+    this.#plot.setCursor({ left: this.#plot.valToPos(x[index], "x"), top: this.#plot.valToPos(lastKnown(raw, index) ?? 0, "y") });
   }
 }
 

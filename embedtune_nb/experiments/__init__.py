@@ -1,0 +1,1 @@
+"""Several models, or several runs of one recipe: comparison, noise floor, learning curve."""

@@ -1,0 +1,47 @@
+"""The general probe during a run: seen by the base model once, and by what it becomes at each evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from embedtune_nb.encoder.encoder import Encoder
+from embedtune_nb.evaluation.forgetting import Forgetting, forgetting, general_probe
+
+
+class ForgettingGuard:
+    """Compares a model that learns with its base, on texts that have nothing to do with the task.
+
+    Parameters
+    ----------
+    kept
+        File for the base's vectors (``.npy``), so that a run that is carried on has them.
+    load_base
+        Called for the untrained base model where no vectors are kept.
+    """
+
+    def __init__(self, kept: Path, load_base: Callable[[], Encoder]) -> None:
+        self._kept, self._load_base = kept, load_base
+        self._before: np.ndarray | None = None
+
+    def see_base(self, base: Encoder) -> None:
+        """Embed the probe with the untrained *base*, and keep that."""
+        self._before = base.embed(general_probe().texts)
+        self._kept.parent.mkdir(parents=True, exist_ok=True)
+        np.save(self._kept, self._before)
+
+    def start(self) -> dict[str, float]:
+        """Return where the curves begin: the base beside itself."""
+        assert self._before is not None, "the base has seen the probe"
+        return forgetting(self._before, self._before).metrics()
+
+    def measure(self, encoder: Encoder) -> Forgetting:
+        """Say what *encoder*, as it is now, has forgotten."""
+        if self._before is None and self._kept.is_file():
+            self._before = np.load(self._kept)
+        if self._before is None:
+            self.see_base(self._load_base())
+        assert self._before is not None, "the base has just seen the probe"
+        return forgetting(self._before, encoder.embed(general_probe().texts))

@@ -1,0 +1,70 @@
+"""How often the verdict errs, on real per-query differences; ``make calibrate`` asks more of it."""
+
+import numpy as np
+import pytest
+from sklearn.feature_extraction.text import HashingVectorizer
+
+from embedtune_nb import datasets
+from embedtune_nb.data.datasource import Datasource
+from embedtune_nb.data.kinds import RETRIEVAL
+from embedtune_nb.evaluation.calibration import answers_of, calibrate
+from embedtune_nb.evaluation.evaluate import evaluate
+from embedtune_nb.evaluation.result import Evaluation
+from embedtune_nb.evaluation.verdict import paired_verdict
+
+
+class Words:
+    """Bags of hashed words: the fewer places, the more words are taken for one another."""
+
+    def __init__(self, places):
+        self.places = places
+
+    def embed(self, texts, *, role=None, progress=None):
+        return (
+            HashingVectorizer(n_features=self.places, norm="l2").transform(texts).toarray().astype(np.float32)
+        )
+
+
+@pytest.fixture(scope="module")
+def evaluations(tmp_path_factory) -> tuple[Evaluation, Evaluation]:
+    """Return real evaluations, before and after: who finds a function's documentation by its summary?"""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EMBEDTUNE_HOME", str(tmp_path_factory.mktemp("home")))
+        docs = datasets.api_docs(libraries=("numpy", "sklearn"))
+    frames = {name: frame.drop(columns="group", errors="ignore") for name, frame in docs.frames.items()}
+    docs = Datasource(RETRIEVAL, frames, name="docs")
+    before, after = (evaluate(Words(places), docs) for places in (128, 256))
+    return before, after
+
+
+@pytest.fixture(scope="module")
+def changes(evaluations) -> np.ndarray:
+    before, after = (part.per_query["ndcg@10"].to_numpy() for part in evaluations)
+    return after - before
+
+
+def test_errors_are_rare_and_power_is_that_of_a_t_test(changes):
+    assert len(changes) > 300 and 0.05 < (changes != 0).mean() < 0.9, (
+        "real differences: many ties, some jumps"
+    )
+    table = calibrate(changes, rows=(50, 200), draws=2_000, resamples=2_000)
+    assert (table[["better", "worse"]] <= 0.035).all(axis=None), table.to_string()
+    assert (table[["better", "worse"]] > 0.005).all(axis=None), "an answer that is never given is no caution"
+    assert (table["t_power"] - table["power"] <= 0.03).all(), table.to_string()
+    assert table["t_power"].between(0.6, 0.95).all()
+
+
+def test_what_is_calibrated_is_what_a_verdict_says(evaluations, changes):
+    rng = np.random.default_rng(0)
+    before, after = evaluations
+    answers = set()
+    lucky = np.argsort(-changes)[: len(changes) // 2]
+    for pool in [np.arange(len(changes)), lucky] * 4:
+        drawn = rng.choice(pool, 50, replace=False)
+        parts = [
+            Evaluation(part.metrics, part.per_query.iloc[drawn], part.primary) for part in (before, after)
+        ]
+        verdict = paired_verdict(*parts, seed=0, resamples=1_000)
+        assert answers_of(changes[drawn][None], resamples=1_000).tolist() == [verdict.answer]
+        answers.add(verdict.answer)
+    assert answers == {"better", "no difference shown"}

@@ -1,0 +1,211 @@
+"""Permutation test, groups, slices and correction of the verdict."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from embedtune_nb.data.datasource import Datasource
+from embedtune_nb.evaluation.correction import holm
+from embedtune_nb.evaluation.permutation import swap_p_values
+from embedtune_nb.evaluation.result import Evaluation
+from embedtune_nb.evaluation.slices import length_classes
+from embedtune_nb.evaluation.statistics import value_of
+from embedtune_nb.evaluation.traits import traits_of
+from embedtune_nb.evaluation.verdict import Verdict, paired_verdict
+
+
+def evaluation(values, traits=None, **others):
+    ids = [f"q{i}" for i in range(len(values))]
+    columns = {"ndcg@10": np.asarray(values, float)} | {
+        name: np.asarray(part) for name, part in others.items()
+    }
+    per_query = pd.DataFrame(columns, index=ids)
+    told = None if traits is None else pd.DataFrame({"shared": range(len(ids))} | traits, index=ids)
+    return Evaluation(per_query.mean().to_dict(), per_query, "ndcg@10", traits=told)
+
+
+def paired(truth, before, after, metric):
+    ids = range(len(truth))
+
+    def one(predicted):
+        answers = pd.DataFrame({"truth": truth, "predicted": predicted}, index=ids)
+        errors = pd.DataFrame({"rank_error": np.abs(truth - predicted)}, index=ids)
+        value = value_of(metric, truth, predicted)
+        return Evaluation({metric: value}, errors, metric, answers=answers, unit="pairs")
+
+    return one(before), one(after)
+
+
+def compare(before, after, traits=None, **options):
+    return paired_verdict(
+        evaluation(before), evaluation(after, traits), **{"seed": 0, "resamples": 2_000} | options
+    )
+
+
+def test_the_p_value_is_that_of_scipy():
+    rng = np.random.default_rng(0)
+    change = np.round(rng.normal(0.05, 0.2, 40), 2)
+    ours = compare(np.full(40, 0.5), 0.5 + change, resamples=10_000).p
+    theirs = stats.permutation_test(
+        (change,), np.mean, permutation_type="samples", n_resamples=10_000, rng=np.random.default_rng(1)
+    ).pvalue
+    assert 0.02 < theirs < 0.5
+    assert ours == pytest.approx(theirs, abs=0.015)
+
+
+def test_a_metric_of_all_rows_is_tested_by_swapping_its_answers():
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=60)
+    before, after = truth + rng.normal(0, 1.2, 60), truth + rng.normal(0, 0.8, 60)
+    verdict = paired_verdict(*paired(truth, before, after, "spearman"), seed=0, resamples=4_000)
+    observed = stats.spearmanr(truth, after).statistic - stats.spearmanr(truth, before).statistic
+    reached = 0
+    for _ in range(2_000):
+        swap = rng.random(60) < 0.5
+        first, second = np.where(swap, after, before), np.where(swap, before, after)
+        difference = stats.spearmanr(truth, second).statistic - stats.spearmanr(truth, first).statistic
+        reached += abs(difference) >= abs(observed) - 1e-12
+    assert verdict.difference == pytest.approx(observed)
+    assert verdict.p == pytest.approx(reached / 2_000, abs=0.03) and 0.005 < verdict.p < 0.5
+
+
+def test_where_nothing_differs_the_p_value_is_1():
+    assert compare(np.full(50, 0.5), np.full(50, 0.5)).p == 1.0
+    alike = swap_p_values(lambda swaps: np.zeros((2, len(swaps))), np.arange(9), seed=0, permutations=99)
+    assert alike.tolist() == [1.0, 1.0]
+
+
+def test_interval_and_test_must_agree():
+    """Six queries that all gained: the interval excludes zero, and so it does by chance in 3 % of cases."""
+    gains = np.zeros(30)
+    gains[:5] = [1.0, 1.0, 1.0, 1.0, -0.01]
+    gains[5:8] = -0.01
+    verdict = compare(np.full(30, 0.0), gains)
+    assert verdict.low > 0 and verdict.p > 0.05
+    assert verdict.answer == "no difference shown"
+    assert "permutation test" in verdict.explanation
+
+
+def test_holm_is_as_published():
+    assert holm(np.array([0.01, 0.04, 0.03, 0.005])).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm(np.array([0.5, 0.9])).tolist() == [1.0, 1.0]
+    assert holm(np.array([])).tolist() == []
+
+
+def test_copies_of_a_query_are_no_further_evidence():
+    """Ten copies of each query in one group give the interval of the queries themselves."""
+    rng = np.random.default_rng(0)
+    before, after = rng.random(40), rng.random(40)
+    once = compare(before, after)
+    group = np.repeat(np.arange(40), 10)
+    copied = compare(before.repeat(10), after.repeat(10), {"group": group, "words": 1})
+    assert (copied.low, copied.high, copied.p) == pytest.approx((once.low, once.high, once.p))
+    assert copied.groups == 40 and "400 queries in 40 groups" in copied.note
+    blind = compare(before.repeat(10), after.repeat(10))
+    assert blind.high - blind.low < 0.5 * (copied.high - copied.low), "the example must tell the two apart"
+
+
+def test_few_groups_show_nothing_however_many_queries():
+    group = np.arange(200) % 4
+    verdict = compare(np.zeros(200), np.ones(200), {"group": group, "words": 1})
+    assert verdict.answer == "no difference shown" and "belong to 4 groups" in verdict.explanation
+
+
+def test_queries_that_share_a_document_are_resampled_together_unless_all_do():
+    queries = {f"q{i}": f"question {i}" for i in range(60)}
+    documents = {f"d{i}": f"answer {i}" for i in range(30)}
+    two_each = Datasource.from_retrieval(queries, documents, {f"q{i}": {f"d{i // 2}": 1} for i in range(60)})
+    change = np.random.default_rng(0).normal(size=60)
+    verdict = compare(np.zeros(60), change, traits_of(two_each).to_dict("list"))
+    assert verdict.groups == 30 and "30 groups of queries that share" in verdict.note
+    chained = {f"q{i}": {f"d{i // 2}": 1, f"d{(i + 1) // 2 % 30}": 1} for i in range(60)}
+    lump = Datasource.from_retrieval(queries, documents, chained)
+    verdict = compare(np.zeros(60), change, traits_of(lump).to_dict("list"))
+    assert verdict.groups is None and "60 of 60 queries hang together" in verdict.note
+
+
+def test_a_loss_hidden_in_a_gain_is_found_by_its_slice():
+    rng = np.random.default_rng(0)
+    label = np.array(["many"] * 300 + ["rare"] * 40 + ["few"] * 5)
+    change = np.where(label == "rare", -0.3, 0.2) + rng.normal(0, 0.1, 345)
+    traits = {"label": label, "words": rng.integers(1, 30, 345)}
+    verdict = compare(np.full(345, 0.5), 0.5 + change, traits)
+    assert verdict.answer == "better"
+    table = verdict.slice_frame().set_index(["by", "slice"])
+    assert table.loc[("label", "many"), "answer"] == "better"
+    rare = table.loc[("label", "rare")]
+    assert rare["answer"] == "worse" and rare["queries"] == 40 and rare["wins"] + rare["losses"] == 40
+    assert rare["difference"] == pytest.approx(change[label == "rare"].mean())
+    assert rare["low"] < rare["difference"] < rare["high"] and rare["p_adjusted"] >= rare["p"]
+    assert ("label", "few") not in table.index and "1 smaller label" in verdict.slices_note
+    assert [by for by, _ in table.index].count("length") == 3
+    page = verdict._repr_html_()
+    assert "<details open>" in page and "1 worse" in page, "bad news is not folded away"
+
+
+def test_slices_and_other_metrics_without_a_difference_are_rarely_called_one():
+    """Uncorrected, some of 15 slices and metrics would be called in every other verdict."""
+    rng = np.random.default_rng(0)
+    called = 0
+    for seed in range(60):
+        traits = {"label": rng.choice(list("abcdef"), 300), "words": rng.integers(1, 9, 300)}
+        before = evaluation(np.zeros(300), **{f"recall@{k}": np.zeros(300) for k in range(1, 7)})
+        after = evaluation(
+            rng.normal(size=300), traits, **{f"recall@{k}": rng.normal(size=300) for k in range(1, 7)}
+        )
+        verdict = paired_verdict(before, after, metric="ndcg@10", seed=seed, resamples=500)
+        judged = [*verdict.others, *verdict.slices]
+        called += any(row["answer"] != "no difference shown" for row in judged)
+    assert called <= 10
+
+
+def test_an_error_that_falls_in_a_slice_is_better():
+    rng = np.random.default_rng(0)
+    traits = pd.DataFrame({"words": np.repeat([2, 9], 50), "shared": range(100)})
+    errors = [pd.DataFrame({"mae": rng.random(100) * top}) for top in (1.0, 0.3)]
+    before, after = (
+        Evaluation({"mae": float(part["mae"].mean())}, part, "mae", traits=traits, unit="texts")
+        for part in errors
+    )
+    verdict = paired_verdict(before, after, seed=0, resamples=1_000)
+    assert verdict.answer == "better" and set(verdict.slice_frame()["answer"]) == {"better"}
+    assert verdict.slice_frame()["slice"].tolist() == ["2 words", "9 words"]
+    assert verdict.slice_frame().columns[2] == "texts"
+
+
+def test_lengths_are_cut_into_thirds():
+    classes = length_classes(pd.Series([1, 2, 3, 4, 5, 6, 7, 8, 90]))
+    assert classes.astype(str).value_counts().to_dict() == {
+        "1 to 3 words": 3,
+        "4 to 6 words": 3,
+        "7 to 90 words": 3,
+    }
+    assert set(length_classes(pd.Series([4] * 9))) == {"4 words"}
+
+
+def test_all_metrics_stand_in_one_table():
+    rng = np.random.default_rng(0)
+    before = evaluation(rng.random(50), **{"recall@1": np.zeros(50)})
+    after = evaluation(rng.random(50), **{"recall@1": np.ones(50)})
+    verdict = paired_verdict(before, after, metric="ndcg@10", seed=0, resamples=500)
+    table = verdict.to_frame().set_index("metric")
+    assert table.index.tolist() == ["ndcg@10", "recall@1"]
+    assert table.loc["recall@1", ["wins", "losses", "ties"]].tolist() == [50, 0, 0]
+    assert table.loc["recall@1", "answer"] == "better" and table.loc["ndcg@10", "answer"] == verdict.answer
+
+
+def test_a_verdict_of_an_earlier_or_later_version_opens():
+    old = {
+        "metric": "ndcg@10", "before": 0.521, "after": 0.597, "difference": 0.076, "low": 0.058,
+        "high": 0.094, "confidence": 0.95, "wins": 180, "losses": 66, "ties": 404, "queries": 650,
+        "answer": "better", "explanation": "", "text": "Better: ...", "resamples": 10_000,
+        "seed": 42, "of_the_future": 1,
+        "others": [
+            {"metric": "mrr@10", "before": 0.4, "after": 0.5, "difference": 0.1, "low": 0.05, "high": 0.2}
+        ],
+    }  # fmt: skip
+    verdict = Verdict.from_dict(old)
+    assert verdict.text.startswith("Better: NDCG@10 0.521 -> 0.597")
+    assert "MRR@10" in verdict._repr_html_() and verdict.slice_frame().empty
+    assert verdict.to_frame()["metric"].tolist() == ["ndcg@10", "mrr@10"]

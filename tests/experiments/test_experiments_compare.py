@@ -1,0 +1,107 @@
+"""Models beside each other: the same rows, paired differences, the base included, leaks told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import embedtune_nb as et
+from embedtune_nb.errors import DataError
+from embedtune_nb.evaluation.result import Evaluation
+from embedtune_nb.experiments.compare import own_intervals
+from embedtune_nb.experiments.comparison import ranks_with_ties
+
+pytestmark = pytest.mark.jobs
+
+
+def test_without_data_the_models_are_compared_on_what_judged_them_and_the_base_is_there(small, tiny_bert):
+    found = et.compare([small], progress=False)
+    assert isinstance(found, et.Comparison)
+    frame = found.to_frame()
+    assert frame["model"].unique().tolist() == [str(tiny_bert), "small"]
+    assert found.against == str(tiny_bert)
+    row = frame[(frame["model"] == "small") & (frame["metric"] == "accuracy")].iloc[0]
+    verdict = small.verdict
+    assert row["value"] == pytest.approx(verdict.after)
+    assert row["difference"] == pytest.approx(verdict.difference)
+    assert row["answer"] == verdict.answer
+    assert row["low"] <= row["value"] <= row["high"]
+    assert not any("was trained on" in note for note in found.notes)
+    base_rows = frame[frame["model"] == str(tiny_bert)]
+    assert base_rows["difference"].isna().all() and (base_rows["answer"] == "").all()
+
+
+def test_data_that_a_model_was_trained_on_is_told(small, labelled):
+    told = [
+        note for note in et.compare(small, labelled, progress=False, seed=7).notes if "trained on" in note
+    ]
+    assert len(told) == 1 and told[0].startswith("small was trained on")
+
+
+def test_the_table_goes_out_as_markdown_and_html_and_as_a_chart(small):
+    found = et.compare({"mine | ours": small}, progress=False)
+    markdown = found.to_markdown(["accuracy"])
+    head, _, *rows = markdown.split("\n\n")[0].splitlines()
+    assert head == "| rank | model | Accuracy |"
+    assert len(rows) == 2 and any("mine \\| ours" in row for row in rows)
+    assert all(row.replace("\\|", "").count("|") == 4 for row in rows)
+    assert "<script" not in found._repr_html_() and "mine | ours" in found._repr_html_()
+    titles = [panel["title"] for panel in found.chart(["accuracy"]).to_dict()["vconcat"]]
+    assert titles == [f"Accuracy, difference from {found.against}"]
+    assert "small" not in repr(found) and "mine | ours" in repr(found)
+
+
+def test_models_are_taken_by_name_and_by_job_and_compared_with_any_of_them(small):
+    found = et.compare(["small", small.base_model], against="small", progress=False)
+    assert set(found.verdicts) == {small.base_model}
+    other = found.verdicts[small.base_model]
+    assert other.difference == pytest.approx(-small.verdict.difference)
+    assert et.compare(small.job, progress=False).verdicts["small"].after == small.verdict.after
+
+
+@pytest.mark.parametrize(
+    ("models", "options", "said"),
+    [
+        ([], {}, "no model"),
+        (["smal"], {}, "smal"),
+        ([3.5], {}, "float"),
+        (["small", "small"], {}, "Two of the models"),
+        (["small"], {"against": "smale"}, "Did you mean 'small'"),
+    ],
+)
+def test_what_cannot_be_compared_is_told(small, models, options, said):
+    with pytest.raises(et.EmbedtuneError, match=said):
+        et.compare(models, progress=False, **options)
+
+
+def test_base_models_need_data(base):
+    with pytest.raises(DataError, match="no held-out part"):
+        et.compare([base], progress=False)
+
+
+def test_one_model_alone_has_no_gain_to_draw(base, labelled):
+    found = et.compare(base, labelled, progress=False)
+    assert len(found.to_frame()) and found.verdicts == {}
+    with pytest.raises(DataError, match="only one model"):
+        found.chart()
+
+
+def test_the_interval_of_a_mean_is_the_bootstrap_of_scipy():
+    rng = np.random.default_rng(0)
+    values = rng.beta(2, 5, 120)
+    per_query = pd.DataFrame({"ndcg@10": values}, index=[f"q{n}" for n in range(120)])
+    low, high = own_intervals(
+        Evaluation({"ndcg@10": values.mean()}, per_query, "ndcg@10"), seed=0, resamples=4_000
+    )
+    truth = stats.bootstrap((values,), np.mean, n_resamples=4_000, method="BCa", rng=1).confidence_interval
+    assert low["ndcg@10"] == pytest.approx(truth.low, abs=2e-3)
+    assert high["ndcg@10"] == pytest.approx(truth.high, abs=2e-3)
+
+
+def test_ranks_are_shared_within_the_band_of_their_best():
+    values = pd.Series([0.60, 0.58, 0.595, 0.50])
+    assert ranks_with_ties(values, 0.015, lower=False).tolist() == [1, 3, 1, 4]
+    assert ranks_with_ties(values, None, lower=False).tolist() == [1, 3, 2, 4]
+    assert ranks_with_ties(values, 0.015, lower=True).tolist() == [3, 2, 3, 1]

@@ -1,0 +1,69 @@
+"""The table of what got worse: what travels to the browser, what is ticked, what remains without a kernel."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from embedtune_nb.data.datasource import Datasource
+from embedtune_nb.errors import DataError
+from embedtune_nb.evaluation.regressions import Regressions, worst_first
+from embedtune_nb.widgets.regressions_table import ROWS_MAX, RegressionsTable
+
+
+def regressions(count=3, **columns):
+    frame = pd.DataFrame({"id": range(count), "value": [f"text {n}" for n in range(count)], "label": "a"})
+    data = Datasource("labeled", {"examples": frame}, name="toy")
+    told = worst_first(
+        pd.Series(np.linspace(0.1, 1, count), index=range(count)),
+        {
+            "text": [f"text {n}" for n in range(count)],
+            "answer": "a",
+            "before": 1.0,
+            "after": 0.0,
+            "rank_before": pd.array([1] * count, dtype="Int64"),
+            "rank_after": pd.array([None] + [4] * (count - 1), dtype="Int64"),
+            "displaced_by": None,
+            "cause": "rare class",
+            "why": "few rows.",
+        },
+    ).assign(**columns)
+    return Regressions(told, "accuracy", "texts", data, data, model=None)
+
+
+def test_rows_travel_as_plain_values_with_gaps_where_there_is_nothing():
+    table = RegressionsTable(regressions())
+    assert json.loads(json.dumps(table.rows)) == table.rows
+    assert [row["text"] for row in table.rows] == ["text 2", "text 1", "text 0"]
+    assert [row["rank_after"] for row in table.rows] == [4, 4, None]
+    assert {row["displaced_by"] for row in table.rows} == {""}
+    assert table.head["causes"] == [
+        {"cause": "rare class", "count": 3, "advice": table.head["causes"][0]["advice"]}
+    ]
+
+
+def test_what_is_ticked_goes_on():
+    found = regressions()
+    with pytest.raises(DataError, match="No row is ticked"):
+        found.selected
+    found.widget.selected = [0, 2]
+    assert found.selected.to_frame()["text"].tolist() == ["text 2", "text 0"]
+    assert len(found.selected.to_datasource()) == 2
+
+
+def test_more_rows_than_a_browser_should_hold_are_cut_and_that_is_said():
+    table = RegressionsTable(regressions(ROWS_MAX + 5))
+    assert len(table.rows) == ROWS_MAX
+    assert any("1,005" in note for note in table.head["notes"])
+
+
+def test_a_saved_notebook_shows_summary_and_table():
+    found = regressions(text="<img src=x onerror=evil()>")
+    data, _ = found._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert "3 of 3 held-out texts got worse" in data["text/html"]
+    assert "<img" not in data["text/html"] and "&lt;img" in data["text/html"]
+    assert data["text/plain"].startswith("3 of 3")
