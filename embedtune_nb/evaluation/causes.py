@@ -21,7 +21,7 @@ UNKNOWN = "not clear"
 
 #: What can be done about each cause, in the order in which they are told: the hardest evidence first.
 ADVICE = {
-    LABEL_CONFLICT: 'data.fix("conflicting_labels") mends equal texts; read the others and label them anew.',
+    LABEL_CONFLICT: 'data.fix("conflicting_labels") mends equal texts; relabel the others, or merge labels.',
     NEAR_DUPLICATE: 'data.fix("near_duplicates"), or judge both documents as right.',
     TRUNCATED: 'hyperparams={"max_seq_length": "max"}, a base that reads more, or shorter texts.',
     RARE_CLASS: 'more rows of the class, or for labels loss="proxy".',
@@ -84,6 +84,7 @@ def likely_causes(rows: pd.DataFrame, evidence: Evidence) -> tuple[pd.DataFrame,
         (NEAR_DUPLICATE, _near_duplicates(rows, evidence)),
         (TRUNCATED, _truncated(rows, evidence, notes)),
         (RARE_CLASS, _rare(rows, evidence)),
+        (LABEL_CONFLICT, _outvoted(rows)),
     ]
     causes = []
     for row in rows.index:
@@ -151,6 +152,17 @@ def _rare(rows: pd.DataFrame, evidence: Evidence) -> dict[object, str]:
         row: f"{counts.get(name, 0):,} of {len(trained):,} training rows have {what} {name!r}."
         for row, name in classes.items()
         if counts.get(name, 0) < rare
+    }
+
+
+def _outvoted(rows: pd.DataFrame) -> dict[object, str]:
+    """Find texts that all their neighbours contradict: softer evidence than an equal text."""
+    if "neighbors_say" not in rows:
+        return {}
+    return {
+        row: f"All its neighbours in training are {said!r}: this label may be wrong, or the two overlap."
+        for row, said in rows["neighbors_say"].items()
+        if isinstance(said, str)
     }
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from embedtune_nb.catalogue import BaseSpec
 from embedtune_nb.data.datasource import Datasource
-from embedtune_nb.data.kinds import LABELED
+from embedtune_nb.data.kinds import LABELED, SCORED
 from embedtune_nb.data.split import split
 from embedtune_nb.errors import DataError, PlanError
 from embedtune_nb.evaluation.metrics import directed_name
@@ -218,7 +218,9 @@ def learning_curve(
                 executor=executor,
                 seed=seed + repeat,
             )
-            planned.append((share, repeat, Repeat(plan, parts)))
+            # neighbours are asked among the training part, which grows
+            first = None if data.kind in (LABELED, SCORED) or not planned else planned[0][2].plan.name
+            planned.append((share, repeat, Repeat(plan, parts, same_base_as=first)))
     kept = f"{name}-{shares[-1]:g}-run-1"  # it is asked which texts to label next
     runs = [made for *_, made in planned]
     keep = [made.plan.name for made in runs] if keep_models else [kept]

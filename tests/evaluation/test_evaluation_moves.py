@@ -54,7 +54,7 @@ def test_ranks_are_those_of_sorted_scores_and_the_displacing_document_is_the_bes
         ahead = [place for place in orders[1] if orders[1].index(place) < orders[1].index(n)]
         new = [place for place in ahead if orders[0].index(place) > orders[0].index(n)]
         expected = (new or ahead or [None])[0]
-        assert row.displaced_id == (None if expected is None else f"d{expected}")
+        assert (row.displaced_by == f"document {expected}") if expected is not None else pd.isna(row.displaced_by)
 
 
 def test_of_several_right_documents_the_one_is_followed_that_lost_most_and_no_right_one_displaces():
@@ -86,6 +86,7 @@ def test_of_labels_the_place_of_the_nearest_text_with_the_right_label_is_told():
     row = moves(Compared(held_out, train, embedding(before), embedding(after), worse)).iloc[0]
     assert (row["answer"], row["rank_before"], row["rank_after"]) == ("a", 1, 3)
     assert row["displaced_by"] == "b one"
+    assert pd.isna(row["neighbors_say"]), "a right one votes too"
 
 
 def test_a_label_that_no_training_text_has_is_told_without_ranks():
@@ -139,3 +140,13 @@ def test_of_scores_the_neighbour_whose_score_is_furthest_off_is_told():
         0
     ]
     assert row["displaced_by"] == "odd", "the far one does not vote"
+
+
+def test_the_one_wrong_label_of_all_voters_is_told():
+    held_out = labeled([("mine", "a"), ("fine", "b")])
+    train = labeled([("a one", "a"), ("b one", "b"), ("b two", "b")])
+    axis = np.eye(3)
+    table = {"mine": axis[0], "fine": axis[0], "a one": axis[1], "b one": axis[0], "b two": axis[0]}
+    worse = pd.Series([1.0, 0.0], index=[0, 1])
+    compared = Compared(held_out, train, embedding(table), embedding(table), worse, neighbor_count=2)
+    assert moves(compared)["neighbors_say"].fillna("").tolist() == ["b", ""]
