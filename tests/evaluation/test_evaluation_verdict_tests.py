@@ -209,3 +209,14 @@ def test_a_verdict_of_an_earlier_or_later_version_opens():
     assert verdict.text.startswith("Better: NDCG@10 0.521 -> 0.597")
     assert "MRR@10" in verdict._repr_html_() and verdict.slice_frame().empty
     assert verdict.to_frame()["metric"].tolist() == ["ndcg@10", "mrr@10"]
+
+
+def test_pairs_keep_their_groups_for_the_verdict():
+    rows = [
+        {"anchor": f"question {i}", "positive": f"answer {i}", "group": f"book {i // 4}"} for i in range(120)
+    ]
+    verdict = Datasource.from_list(rows, kind="pairs", group_column="group").split(seed=0).verdict
+    traits = traits_of(verdict)
+    texts = verdict.frames["queries"].set_index("id")["text"]
+    assert len(traits) >= 20
+    assert all(traits["group"] == [f"book {int(text.split()[1]) // 4}" for text in texts.loc[traits.index]])
