@@ -188,7 +188,8 @@ def _of_labels(compared: Compared) -> list[_Move]:
             _Move(
                 text,
                 label,
-                *ranks,
+                rank_before=ranks[0],
+                rank_after=ranks[1],
                 displaced_by=None if displacing is None else texts[displacing],
                 neighbors_say=said.pop() if len(said) == 1 and label not in said else None,
             )
@@ -226,7 +227,7 @@ def _of_triplets(compared: Compared) -> list[_Move]:
         ranks = [1 + int((scores[1:] >= scores[0]).sum()) for scores in (before, after)]
         hardest = int(after[1:].argmax())
         anchor, positive = examples["anchor"].iloc[place], examples["positive"].iloc[place]
-        rows.append(_Move(anchor, positive, *ranks, displaced_by=own[hardest]))
+        rows.append(_Move(anchor, positive, ranks[0], ranks[1], own[hardest]))
     return rows
 
 
