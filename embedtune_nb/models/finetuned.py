@@ -287,7 +287,8 @@ class FinetunedEmbeddingModel(OnRecord, EmbeddingModel):
 
     def _repr_html_(self) -> str:
         line = f"{self.embedding_dim} dimensions, tuned from {self.base_model}{self._kept()}"
-        return f"<b>{html.escape(self.name)}</b> ({html.escape(line)})<br>{self.verdict._repr_html_()}"
+        shown = f"<b>{html.escape(self.name)}</b> ({html.escape(line)})<br>{self.verdict._repr_html_()}"
+        return shown + (self.forgetting._repr_html_() if "forgetting" in self._record.facts else "")
 
     def _kept(self) -> str:
         """Return how much of the quality each smaller dimension keeps; nothing without Matryoshka."""
