@@ -19,6 +19,8 @@ Embed = Callable[[Mapping[Any, list[str]]], dict[Any, np.ndarray]]
 # as in the search, where scores that differ by less count as equal
 _DECIMALS = 6
 _QUERIES_AT_ONCE = 256
+# Two documents this near to each other in similarity to a query change places with the seed of a run.
+_CLOSE = 0.01
 
 
 class _Move(NamedTuple):
@@ -30,6 +32,7 @@ class _Move(NamedTuple):
     rank_after: int | None = None
     displaced_by: str | None = None
     neighbors_say: str | None = None
+    close: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,9 @@ def moves(compared: Compared) -> pd.DataFrame:
         `displaced_by`: what stands before it now and did not before (if nothing is new there, the best of
         what is not right). Of labels, places are those of the nearest text with the right label, and
         `neighbors_say` is the one wrong label that all voting neighbours bear. Scores have no places. Of
-        judged pairs, the place is that of the pair among all pairs by similarity. Missing where there is
-        nothing to tell.
+        judged pairs, the place is that of the pair among all pairs by similarity. `close`: how near the
+        decision was, where one vote or a similarity of 0.01 turned it. Missing where there is nothing to
+        tell.
     """
     rows = _FOLLOW[compared.data.kind](compared)
     frame = pd.DataFrame(rows, columns=list(_Move._fields), index=compared.worse_by.index)
@@ -110,6 +114,7 @@ def _of_retrieval(compared: Compared) -> list[_Move]:
                     int(ranks[0][moved]),
                     int(ranks[1][moved]),
                     None if displacing is None else document_texts[displacing],
+                    close=None if displacing is None else _close(second[displacing] - second[answer]),
                 )
             )
     return rows
@@ -183,7 +188,8 @@ def _of_labels(compared: Compared) -> list[_Move]:
         if displacing is None and compared.worse_by.iloc[place] > 0:
             # outvoted by what stands behind the nearest right text
             displacing = int(np.where(wrong, after, -np.inf).argmax())
-        said = set(pool_labels[np.argsort(-after, kind="stable")[: compared.neighbor_count]])
+        voters = pool_labels[np.argsort(-after, kind="stable")[: compared.neighbor_count]]
+        said = set(voters)
         rows.append(
             _Move(
                 text,
@@ -192,9 +198,25 @@ def _of_labels(compared: Compared) -> list[_Move]:
                 rank_after=ranks[1],
                 displaced_by=None if displacing is None else texts[displacing],
                 neighbors_say=said.pop() if len(said) == 1 and label not in said else None,
+                close=_close_vote(voters, label),
             )
         )
     return rows
+
+
+def _close(ahead: float) -> str | None:
+    if ahead > _CLOSE:
+        return None
+    return f"The right answer is {max(ahead, 0.0):.3f} less similar than what displaced it."
+
+
+def _close_vote(voters: np.ndarray, label: str) -> str | None:
+    """Say so where one more vote would have been enough."""
+    right = int((voters == label).sum())
+    wrong = int(pd.Series(voters[voters != label]).value_counts().max()) if right < len(voters) else 0
+    if not 0 < right <= wrong <= right + 1:
+        return None
+    return f"Its neighbours voted {wrong} to {right}."
 
 
 def _of_scores(compared: Compared) -> list[_Move]:
@@ -227,7 +249,16 @@ def _of_triplets(compared: Compared) -> list[_Move]:
         ranks = [1 + int((scores[1:] >= scores[0]).sum()) for scores in (before, after)]
         hardest = int(after[1:].argmax())
         anchor, positive = examples["anchor"].iloc[place], examples["positive"].iloc[place]
-        rows.append(_Move(anchor, positive, ranks[0], ranks[1], own[hardest]))
+        rows.append(
+            _Move(
+                anchor,
+                positive,
+                ranks[0],
+                ranks[1],
+                own[hardest],
+                close=_close(after[1 + hardest] - after[0]),
+            )
+        )
     return rows
 
 

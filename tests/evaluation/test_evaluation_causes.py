@@ -7,6 +7,7 @@ import pandas as pd
 
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.evaluation.causes import (
+    CLOSE,
     LABEL_CONFLICT,
     NEAR_DUPLICATE,
     RARE_CLASS,
@@ -151,3 +152,12 @@ def test_a_text_that_all_its_neighbours_contradict_is_a_label_conflict_unless_th
     causes, _ = likely_causes(told, evidence(labeled(("ask", "a"), ("word " * 90, "a")), train, reads=60))
     assert causes["cause"].tolist() == [LABEL_CONFLICT, TRUNCATED]
     assert all("'b'" in why for why in causes["why"])
+
+
+def test_a_decision_by_one_vote_is_a_close_call_where_nothing_harder_explains_it():
+    told = rows(("ask", "a", "b one"), ("word " * 90, "a", "b one"))
+    told = told.assign(close="Its neighbours voted 3 to 2.")
+    train = labeled(*[(f"common {n}", "ab"[n % 2]) for n in range(40)])
+    causes, _ = likely_causes(told, evidence(labeled(("ask", "a"), ("word " * 90, "a")), train, reads=60))
+    assert causes["cause"].tolist() == [CLOSE, TRUNCATED]
+    assert all("3 to 2" in why for why in causes["why"])
