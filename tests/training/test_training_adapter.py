@@ -257,6 +257,9 @@ def test_queries_alone_are_adapted_through_the_whole_journey(home, tiny_bert, pa
     texts = pairs.texts()[:8]
     np.testing.assert_allclose(saved.encode_document(texts), base.encode_document(texts), atol=1e-5)
     assert np.abs(saved.encode_query(texts) - base.encode_query(texts)).max() > 1e-3
+    # the general probe is read as queries: documents would say that nothing moved
+    record = json.loads((models_folder() / "toy" / "embedtune.json").read_text())
+    assert record["forgetting"]["drift"] > 0 and record["forgetting"]["neighbors_kept"] < 1
 
 
 @pytest.mark.jobs
