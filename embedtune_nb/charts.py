@@ -105,7 +105,8 @@ def merge_curve(frame: pd.DataFrame, metric: str, *, width: int = 360, height: i
 
     def curve(points: pd.DataFrame, column: str, **encoding: Any) -> alt.Chart:
         vertical = alt.Y(f"{column}:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
-        line = alt.Chart(points).mark_line(color=AFTER, strokeWidth=2, point={"size": 36})
+        dots = {"size": 36} if "color" in encoding else {"size": 36, "color": AFTER}
+        line = alt.Chart(points).mark_line(color=AFTER, strokeWidth=2, point=dots)
         return line.encode(x=axis, y=vertical, tooltip=["weight", column], **encoding)
 
     names = {"topics": "neighbours of the same topic", "neighbors_kept": "neighbours kept"}
@@ -113,7 +114,7 @@ def merge_curve(frame: pd.DataFrame, metric: str, *, width: int = 360, height: i
     colour = alt.Color(
         "general probe:N",
         scale=alt.Scale(range=[AFTER, BEFORE]),
-        legend=alt.Legend(orient="bottom", title=None),
+        legend=alt.Legend(orient="right", title=None, labelLimit=0),
     )
     shown = f"suggested {taken['weight'].iloc[0]:g} (dashed)" if len(taken) else ""
     task = alt.layer(curve(frame, "score"), rule).properties(

@@ -81,7 +81,6 @@ def noise(runs: pd.DataFrame, *, title: str, band: float, width: int = 360) -> a
 def learning_curve(
     points: pd.DataFrame,
     *,
-    base: float,
     title: str,
     ahead: dict[str, Any],
     width: int = 420,
@@ -92,9 +91,7 @@ def learning_curve(
     Parameters
     ----------
     points
-        `rows`, `mean`, `low`, `high` (missing where there was one run).
-    base
-        The metric before training, an orange rule.
+        `rows`, `mean`, `low`, `high` (missing where there was one run), `base` (before training; orange).
     title
         The metric for people.
     ahead
@@ -103,7 +100,13 @@ def learning_curve(
         In pixels.
     """
     last = points.iloc[-1]
-    across = alt.X("rows:Q", title="training rows", scale=alt.Scale(type="log", base=2, nice=False))
+    ticks = [*points["rows"].tolist(), ahead["rows"]]
+    across = alt.X(
+        "rows:Q",
+        title="training rows",
+        scale=alt.Scale(type="log", base=2, nice=False),
+        axis=alt.Axis(values=ticks, grid=False, format=",d"),
+    )
     down = alt.Y("mean:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
     guess = pd.DataFrame(
         {"rows": [last["rows"], ahead["rows"]], "mean": [last["mean"], last["mean"] + ahead["gain"]]}
@@ -112,12 +115,11 @@ def learning_curve(
         low=np.nan if ahead["low"] is None else last["mean"] + ahead["low"],
         high=np.nan if ahead["high"] is None else last["mean"] + ahead["high"],
     )
-    rule = alt.Chart(pd.DataFrame({"mean": [base]})).mark_rule(
-        color=charts.BEFORE, strokeWidth=1.5, strokeDash=[5, 3]
-    )
     measured = alt.Chart(points)
     layers = [
-        rule.encode(y=down),
+        measured.mark_line(color=charts.BEFORE, strokeWidth=1.5, strokeDash=[5, 3]).encode(
+            x=across, y=alt.Y("base:Q", title=None)
+        ),
         measured.mark_area(color=charts.AFTER, opacity=0.18).encode(
             x=across, y=alt.Y("low:Q", title=None), y2="high:Q"
         ),
@@ -132,5 +134,5 @@ def learning_curve(
         .mark_point(color=charts.AFTER, size=50)
         .encode(x=across, y=down, tooltip=["rows", "mean"]),
     ]
-    told = f"{title}   base {base:.3f}   twice the data {ahead['gain']:+.3f}"
+    told = f"{title}   base {last['base']:.3f}   twice the data {ahead['gain']:+.3f}"
     return charts.finish(alt.layer(*layers).properties(width=width, height=height, title=told))

@@ -101,10 +101,6 @@ def to_retrieval(data: Datasource) -> Datasource:
         more = pd.DataFrame({"id": ids, "text": others})
         frames["corpus"] = pd.concat([frames["corpus"], more], ignore_index=True)
         notes.append("Negatives are documents like any other; which anchor they belonged to is not kept.")
-    examples = data.frames["examples"]
-    if "group" in examples:
-        group_of = examples.drop_duplicates("anchor").set_index("anchor")["group"]
-        frames["queries"]["group"] = frames["queries"]["text"].map(group_of)
     return Datasource(
         RETRIEVAL,
         frames,

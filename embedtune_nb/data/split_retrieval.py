@@ -62,7 +62,10 @@ def split_retrieval(
 
 
 def as_retrieval(data: Datasource) -> dict[str, pd.DataFrame]:
-    """Return the frames of retrieval data; of pairs, each anchor is a query and each positive a document."""
+    """Return the frames of retrieval data; of pairs, each anchor is a query and each positive a document.
+
+    An anchor of several groups belongs to the first.
+    """
     if data.kind == RETRIEVAL:
         return dict(data.frames)
     examples = data.frames["examples"].drop_duplicates(["anchor", "positive"])
@@ -71,8 +74,11 @@ def as_retrieval(data: Datasource) -> dict[str, pd.DataFrame]:
     query_ids = np.array([f"q{place}" for place in range(len(anchors))], dtype=object)
     document_ids = np.array([f"d{place}" for place in range(len(positives))], dtype=object)
     qrels = {"query_id": query_ids[query_codes], "corpus_id": document_ids[document_codes]}
+    queries = pd.DataFrame({"id": query_ids, "text": list(anchors)})
+    if "group" in examples:
+        queries["group"] = examples.loc[~examples["anchor"].duplicated(), "group"].tolist()
     return {
-        "queries": pd.DataFrame({"id": query_ids, "text": list(anchors)}),
+        "queries": queries,
         "corpus": pd.DataFrame({"id": document_ids, "text": list(positives)}),
         "qrels": pd.DataFrame({**qrels, "relevance": 1.0}),
     }

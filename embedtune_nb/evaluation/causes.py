@@ -17,14 +17,16 @@ LABEL_CONFLICT = "label conflict"
 NEAR_DUPLICATE = "near-duplicate document"
 TRUNCATED = "truncated"
 RARE_CLASS = "rare class"
+CLOSE = "close call"
 UNKNOWN = "not clear"
 
 #: What can be done about each cause, in the order in which they are told: the hardest evidence first.
 ADVICE = {
-    LABEL_CONFLICT: 'data.fix("conflicting_labels") mends equal texts; read the others and label them anew.',
+    LABEL_CONFLICT: 'data.fix("conflicting_labels") mends equal texts; relabel the others, or merge labels.',
     NEAR_DUPLICATE: 'data.fix("near_duplicates"), or judge both documents as right.',
     TRUNCATED: 'hyperparams={"max_seq_length": "max"}, a base that reads more, or shorter texts.',
     RARE_CLASS: 'more rows of the class, or for labels loss="proxy".',
+    CLOSE: "chance turns such rows: model.noise_floor() tells how much; more training rows like them help.",
     UNKNOWN: "mine_hard_negatives() trains against what displaced the right answer; map() shows where it is.",
 }
 # A class with fewer training rows than this share of the mean class is rare, as is one that cannot win
@@ -84,6 +86,8 @@ def likely_causes(rows: pd.DataFrame, evidence: Evidence) -> tuple[pd.DataFrame,
         (NEAR_DUPLICATE, _near_duplicates(rows, evidence)),
         (TRUNCATED, _truncated(rows, evidence, notes)),
         (RARE_CLASS, _rare(rows, evidence)),
+        (LABEL_CONFLICT, _outvoted(rows)),
+        (CLOSE, _close_calls(rows)),
     ]
     causes = []
     for row in rows.index:
@@ -152,6 +156,23 @@ def _rare(rows: pd.DataFrame, evidence: Evidence) -> dict[object, str]:
         for row, name in classes.items()
         if counts.get(name, 0) < rare
     }
+
+
+def _outvoted(rows: pd.DataFrame) -> dict[object, str]:
+    """Find texts that all their neighbours contradict: softer evidence than an equal text."""
+    if "neighbors_say" not in rows:
+        return {}
+    return {
+        row: f"All its neighbours in training are {said!r}: this label may be wrong, or the two overlap."
+        for row, said in rows["neighbors_say"].items()
+        if isinstance(said, str)
+    }
+
+
+def _close_calls(rows: pd.DataFrame) -> dict[object, str]:
+    if "close" not in rows:
+        return {}
+    return {row: told for row, told in rows["close"].items() if isinstance(told, str)}
 
 
 def _label_conflicts(rows: pd.DataFrame, evidence: Evidence, notes: list[str]) -> dict[object, str]:

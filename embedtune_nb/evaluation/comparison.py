@@ -154,12 +154,16 @@ class Comparison:
                 yield names, _Anew([(name, self._inputs(name)) for name in names]), affordable
 
     def _opposed_p(self, name: str, group_of_row: np.ndarray) -> float:
-        """Return the p-value of rare large changes the other way, a group's rows taken together."""
+        """Return the p-value of rare large changes the other way, a group's rows taken together.
+
+        Sums of groups of unequal size are skewed by their sizes alone, so it is asked only where most
+        groups are single rows; elsewhere 0.
+        """
         if name not in self._changes:
             return 0.0
         change = self._changes[name]
         sums = np.bincount(group_of_row, weights=change - change.mean())
-        if len(sums) < _OF_TAILS_MIN:
+        if len(sums) < max(_OF_TAILS_MIN, len(change) / 2):
             return 0.0
         return float(opposed_p_values(change.mean() + sums * len(sums) / len(change)))
 

@@ -19,7 +19,8 @@ ROWS_MIN = 20
 # If k rows differ, chance alone lets all of them point one way with
 # probability 2 ** (1 - k): under 5 % from 6.
 DIFFERING_MIN = 6
-# Groups of unequal size: see benchmarks/calibration.py.
+# Drawn from real groups of very unequal size, 10 of them gave 2 % of false answers on either side, 6 of them
+# up to 4 %; with the interval alone it would be 5 % and 7 %.
 GROUPS_MIN = 10
 _POWER_80 = 1.96 + 0.84
 _NEEDED_MAX = 100_000
@@ -116,7 +117,7 @@ def why_unclear(row: Mapping[str, Any], *, groups: int | None, error: float, uni
     if beside_zero and row["p"] > level_of(rows if groups is None else groups):
         return (
             f"The interval lies beside zero, but the permutation test does not agree (p = {row['p']:.2g}): "
-            f"too much hangs on few {unit}. More of them would tell."
+            f"too much hangs on few {unit if groups is None else 'groups'}. More of them would tell."
         )
     if beside_zero:
         return (

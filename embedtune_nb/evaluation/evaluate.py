@@ -48,8 +48,9 @@ def evaluate(
         labels and scores. Not to overlap with *data*.
     settings
         Read: `metric` (the one that decides; by default the first below), `neighbor_count`
-        (default 5), `neighbor_weighting` (``"similarity"`` or ``"uniform"``), `neighbor_eval_count` (most held-out texts scored), `neighbor_eval_pool_subsample`
-        (most reference texts, or their share), `seed` (of these samples, default 0).
+        (default 5), `neighbor_weighting` (``"similarity"`` or ``"uniform"``), `neighbor_eval_count`
+        (most held-out texts scored), `neighbor_eval_pool_subsample` (most reference texts, or their
+        share), `seed` (of these samples, default 0).
     progress
         Called with texts embedded so far and in all.
     cache
@@ -61,7 +62,8 @@ def evaluate(
         retrieval: NDCG@10, MRR@10, MAP@10, recall@1, recall@10, precision@10, F1@10 and the deciding
         metric, every query against all documents; NDCG also with exponential gain where grades differ.
         labeled: accuracy, macro and micro F1, ROC-AUC, PR-AUC, coverage; scored: MAE, RMSE, R² and
-        explained variance; both by nearest neighbours. triplets: the share whose positive beats all negatives, and the mean margin.
+        explained variance; both by nearest neighbours. triplets: the share whose positive beats all
+        negatives, and the mean margin.
         scored_pairs and nli: Spearman's and Pearson's correlation of cosine and score.
 
     Raises

@@ -31,8 +31,9 @@ class Regressions:
     frame
         One row a held-out row, the worst first: `id`, `text`, `answer`, `before`, `after` (the deciding
         metric; of one that single rows do not have, the error, rank error or rightness behind it),
-        `worse_by` (above 0: it got worse), `rank_before`, `rank_after`, `displaced_by`, `cause`, `why`.
-        The last two are empty for rows that did not get worse.
+        `worse_by` (above 0: it got worse), `rank_before`, `rank_after`, `displaced_by`, `said_before` and
+        `said_after` (the label, score or similarity that was predicted), `cause`, `why`. The last two are
+        empty for rows that did not get worse; what a kind of data does not have is missing.
     metric
         What `before` and `after` measure.
     unit

@@ -36,6 +36,7 @@ def verdict_html(verdict: Verdict) -> str:
         f"<span>{html.escape(line)}</span>{_interval_svg(vars(verdict), colour, verdict.confidence)}</div>"
         f'<div style="font-size:11px;color:{_GREY}">{explanation}'
         f"{verdict.queries:,} held-out {html.escape(verdict.unit)}, {verdict.confidence:.0%} interval{tested}"
+        ". It is about this model; how far runs differ by their seed alone, model.noise_floor() measures."
         f"{_others(verdict)}{_slices(verdict)}</div></div>"
     )
 

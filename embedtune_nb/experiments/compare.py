@@ -132,6 +132,7 @@ def compare(
         )
     )
     notes += evaluations[against].notes
+    notes += dict.fromkeys(verdict.note for verdict in verdicts.values() if verdict.note)
     if len(verdicts) > 1:
         chance = 1 - CONFIDENCE ** len(verdicts)
         notes.append(

@@ -89,7 +89,7 @@ class Comparison:
                     ]
                 )
             )
-        return "\n".join([*lines, "", *self._told()])
+        return "\n".join([*lines, "", *(f"- {note}" for note in self._told())])
 
     def chart(self, metrics: list[str] | None = None) -> alt.VConcatChart:
         """Return a chart of the gain over :attr:`against`, one panel a metric, with intervals around zero."""

@@ -13,7 +13,7 @@ import pandas as pd
 
 from embedtune_nb.catalogue import BaseSpec
 from embedtune_nb.data.datasource import Datasource
-from embedtune_nb.data.kinds import LABELED
+from embedtune_nb.data.kinds import LABELED, SCORED
 from embedtune_nb.data.split import split
 from embedtune_nb.errors import DataError, PlanError
 from embedtune_nb.evaluation.metrics import directed_name
@@ -41,7 +41,8 @@ class LearningCurve:
     runs
         One row a run: `fraction`, `rows` (trained on), `repeat`, `seed`, `name`, and a column a metric.
     base
-        By metric: the base model on the same held-out rows, with all of the data as neighbours.
+        One row a run, as in `runs`, one column a metric: the base model on the same held-out rows. Where
+        neighbours answer they are those of the run's own part, so the base grows with the data too.
     held_out
         How many rows all runs were judged on.
     trained_on
@@ -54,7 +55,7 @@ class LearningCurve:
 
     primary: str
     runs: pd.DataFrame
-    base: dict[str, float]
+    base: pd.DataFrame
     held_out: int
     trained_on: Datasource
     model_name: str
@@ -72,12 +73,14 @@ class LearningCurve:
         -------
         DataFrame
             `fraction`, `rows`, `runs`, `mean`, `low`, `high` (95 % t interval of the mean over runs with
-            other rows and seeds; missing for one run), `gain` (mean less the base model).
+            other rows and seeds; missing for one run), `base` (mean of the base model), `gain` (mean less
+            base).
         """
         metric = self._checked(metric)
         points = []
         for fraction, part in self.runs.groupby("fraction", sort=True):
             mean, half = spread_of(part[metric].tolist())
+            base = float(self.base.loc[part.index, metric].mean())
             points.append(
                 {
                     "fraction": fraction,
@@ -86,7 +89,8 @@ class LearningCurve:
                     "mean": mean,
                     "low": np.nan if half is None else mean - half,
                     "high": np.nan if half is None else mean + half,
-                    "gain": mean - self.base[metric],
+                    "base": base,
+                    "gain": mean - base,
                 }
             )
         return pd.DataFrame(points)
@@ -129,11 +133,10 @@ class LearningCurve:
         return rows_to_label(model, self.trained_on, texts, count=count)
 
     def chart(self, metric: str | None = None) -> alt.LayerChart:
-        """Return the curve with its bands, the base model as a rule, and what twice the data should bring."""
+        """Return the curve with its bands, the base model, and what twice the data should bring."""
         metric = self._checked(metric)
         return late("learning_curve_chart")(
             self.to_frame(metric),
-            base=self.base[metric],
             title=directed_name(metric),
             ahead=self.expected_gain(metric),
         )
@@ -141,11 +144,14 @@ class LearningCurve:
     @property
     def summary(self) -> str:
         """The curve and the expected gain as sentences."""
-        points = ", ".join(f"{row.mean:.3f} with {row.rows:,}" for row in self._points())
+        points = ", ".join(
+            f"{row.mean:.3f} with {row.rows:,} rows (base {row.base:.3f})"
+            for row in self.to_frame().itertuples(index=False)
+        )
         ahead = self.expected_gain()
         band = "" if ahead["low"] is None else f" [{ahead['low']:+.3f}, {ahead['high']:+.3f}]"
         return (
-            f"{directed_name(self.primary)} {self.base[self.primary]:.3f} untrained, {points} rows. Twice "
+            f"{directed_name(self.primary)}: {points}. Twice "
             f"the data ({ahead['rows']:,} rows) should bring {ahead['gain']:+.3f}{band}: "
             f"{self._worth(ahead)}."
         )
@@ -157,9 +163,6 @@ class LearningCurve:
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         table = self.to_frame().to_html(index=False, float_format="{:.3f}".format, na_rep="–")
         return f"<p>{escape(self.summary)}</p>{table}<ul>{notes}</ul>"
-
-    def _points(self) -> list[Any]:
-        return list(self.to_frame().itertuples(index=False))
 
     def _worth(self, ahead: Mapping[str, float | None]) -> str:
         low, high = ahead["low"], ahead["high"]
@@ -218,16 +221,17 @@ def learning_curve(
                 executor=executor,
                 seed=seed + repeat,
             )
-            planned.append((share, repeat, Repeat(plan, parts)))
+            # neighbours are asked among the training part, which grows
+            first = None if data.kind in (LABELED, SCORED) or not planned else planned[0][2].plan.name
+            planned.append((share, repeat, Repeat(plan, parts, same_base_as=first)))
     kept = f"{name}-{shares[-1]:g}-run-1"  # it is asked which texts to label next
     runs = [made for *_, made in planned]
     keep = [made.plan.name for made in runs] if keep_models else [kept]
     jobs = carry_out(runs, what="learning curve", if_exists=if_exists, keep=keep)
-    rows, base_metrics, primary = [], {}, ""
+    rows, bases = [], []
     for (share, repeat, made), job in zip(planned, jobs, strict=True):
         before, after = evaluations_of(job)
-        if job.name == kept:
-            base_metrics, primary = before.metrics, made.plan["metric"]
+        bases.append(before.metrics)
         rows.append(
             {
                 "fraction": share,
@@ -244,7 +248,13 @@ def learning_curve(
         "Epochs, not steps, are the same for all parts, so smaller parts train for fewer steps.",
     ]
     return LearningCurve(
-        primary, pd.DataFrame(rows), base_metrics, len(whole.verdict), whole.train, kept, notes
+        primary=runs[0].plan["metric"],
+        runs=pd.DataFrame(rows),
+        base=pd.DataFrame(bases),
+        held_out=len(whole.verdict),
+        trained_on=whole.train,
+        model_name=kept,
+        notes=notes,
     )
 
 

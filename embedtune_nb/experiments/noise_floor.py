@@ -133,15 +133,16 @@ def noise_floor(
     """Train the recipe of *model* again with other seeds; see :meth:`FinetunedEmbeddingModel.noise_floor`."""
     wanted = _seeds(seeds, model.recipe["seed"])
     folder = model.job.folder
-    own = folder.path / "evaluation"
-    if not (folder.data / "split.json").is_file() or not (own / "after").is_dir():
+    if not (folder.data / "split.json").is_file() or not (folder.path / "evaluation" / "after").is_dir():
         raise DataError(
             f"The data that {model.name!r} was trained on is no longer kept with its job.",
             fix="train it again under another name, and ask that one.",
         )
     split = Split.read(folder.data)
     repeats = [
-        Repeat(_with_seed(model.recipe, seed, executor or model.recipe.executor), split, own / "before")
+        Repeat(
+            _with_seed(model.recipe, seed, executor or model.recipe.executor), split, same_base_as=model.name
+        )
         for seed in wanted[1:]
     ]
     keep = [repeat.plan.name for repeat in repeats] if keep_models else []

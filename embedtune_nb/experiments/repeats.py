@@ -33,14 +33,14 @@ class Repeat:
     ----------
     plan, split
         What the worker is given.
-    base_evaluation
-        Where another run kept the evaluation of the same base on the same held-out part against the same
-        training part; None evaluates it anew.
+    same_base_as
+        Name of a run that comes before, whose evaluation of the base holds for this one too: the same
+        held-out part, and where neighbours answer, the same training part. None evaluates it anew.
     """
 
     plan: Plan
     split: Split
-    base_evaluation: Path | None = None
+    same_base_as: str | None = None
 
 
 def carry_out(repeats: Sequence[Repeat], *, what: str, if_exists: str, keep: Collection[str]) -> list[Job]:
@@ -119,8 +119,10 @@ def _job_of(repeat: Repeat) -> Job:
                 fix="wait for it, or stop it with Job.open(...).stop().",
             )
         folder = create(name, repeat.plan.to_json(), repeat.split.write)
-        if repeat.base_evaluation is not None:
-            shutil.copytree(repeat.base_evaluation, folder.path / "evaluation" / "before")
+        earlier = latest_job(repeat.same_base_as) if repeat.same_base_as else None
+        if earlier is not None:
+            kept = Path("evaluation", "before")
+            shutil.copytree(earlier.folder.path / kept, folder.path / kept)
         return submit(folder, repeat.plan.executor)
 
 

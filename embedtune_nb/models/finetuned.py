@@ -19,19 +19,16 @@ from embedtune_nb.errors import (
     NotFoundError,
     PlanError,
 )
-from embedtune_nb.evaluation.forgetting import Forgetting
 from embedtune_nb.evaluation.regressions import Regressions
-from embedtune_nb.evaluation.verdict import Verdict
 from embedtune_nb.jobs.feed import ALIVE_STATES
 from embedtune_nb.jobs.job import Job, latest_job
 from embedtune_nb.jobs.progress import show_progress
 from embedtune_nb.latebound import late
-from embedtune_nb.models.card import ModelCard
 from embedtune_nb.models.embedding_model import EmbeddingModel
 from embedtune_nb.models.export import export
 from embedtune_nb.models.merge import WEIGHTS, merge_job
+from embedtune_nb.models.on_record import OnRecord
 from embedtune_nb.models.record import ModelRecord, find_record, model_names, no_such_model
-from embedtune_nb.plan.plan import Plan
 from embedtune_nb.store import publish
 from embedtune_nb.store.home import models_folder, name_lock
 from embedtune_nb.store.leases import holders
@@ -39,7 +36,7 @@ from embedtune_nb.store.locks import locked
 from embedtune_nb.store.names import check_name, named_folder
 
 
-class FinetunedEmbeddingModel(EmbeddingModel):
+class FinetunedEmbeddingModel(OnRecord, EmbeddingModel):
     """A tuned model: an ordinary sentence-transformers folder with its plan and verdict beside it.
 
     Use :meth:`open`, :meth:`all` or the result of a job instead of this constructor.
@@ -52,8 +49,8 @@ class FinetunedEmbeddingModel(EmbeddingModel):
 
     def __init__(self, record: ModelRecord) -> None:
         publish.check(record.path)
-        super().__init__(replace(resolve_base(record.path), id=record.name))
-        self._record = record
+        OnRecord.__init__(self, record)
+        EmbeddingModel.__init__(self, replace(resolve_base(record.path), id=record.name))
 
     @classmethod
     def open(cls, name: str) -> FinetunedEmbeddingModel:
@@ -122,83 +119,6 @@ class FinetunedEmbeddingModel(EmbeddingModel):
                 publish.remove(folder)
             elif if_not_exists == "error":
                 raise no_such_model(name)
-
-    @property
-    def name(self) -> str:
-        """The name it is published under."""
-        return self._record.name
-
-    @property
-    def path(self) -> Path:
-        """Its folder; ``SentenceTransformer(str(model.path))`` loads it with nothing of ours."""
-        return self._record.path
-
-    @property
-    def base_model(self) -> str:
-        """The id of the model it was tuned from."""
-        return self._record.plan["base"]["id"]
-
-    @property
-    def job(self) -> Job:
-        """The job that made it, with its curves and log."""
-        return self._record.restore_job()
-
-    @property
-    def recipe(self) -> Plan:
-        """The plan it was made by."""
-        return Plan.from_json(self._record.plan)
-
-    @property
-    def verdict(self) -> Verdict:
-        """The paired comparison with its base model, on data that chose nothing."""
-        return Verdict.from_dict(self._record.facts["verdict"])
-
-    @property
-    def verdicts(self) -> list[Verdict]:
-        """The verdict on each objective's own data and metric; the first is :attr:`verdict`."""
-        further = self._record.facts.get("further_objectives", [])
-        return [self.verdict, *(Verdict.from_dict(other["verdict"]) for other in further)]
-
-    @property
-    def metrics(self) -> dict[str, dict[str, float]]:
-        """``{"before": {...}, "after": {...}}`` on the verdict part."""
-        return self._record.facts["metrics"]
-
-    @property
-    def matryoshka(self) -> list[dict[str, Any]]:
-        """What is left with fewer dimensions, largest first: `dimension`, `before`, `after`, `retention`.
-
-        In the deciding metric on the verdict part; empty unless it was trained with `matryoshka_dims`.
-        """
-        return self._record.facts.get("matryoshka", [])
-
-    @property
-    def forgetting(self) -> Forgetting:
-        """What tuning did to texts that have nothing to do with the task: the general probe.
-
-        Raises
-        ------
-        NotFoundError
-            If the model was published by a version that did not look.
-        """
-        found = self._record.facts.get("forgetting")
-        if found is None:
-            raise NotFoundError(
-                f"{self.name!r} was published before models were looked at with the general probe.",
-                fix="train it again, or embed general_probe().texts with both models and compare them with "
-                "embedtune_nb.evaluation.forgetting.",
-            )
-        return Forgetting.from_dict(found)
-
-    @property
-    def card(self) -> ModelCard:
-        """The model card: verdict, metrics, general probe, reload check, settings; no text of the data."""
-        return ModelCard((self.path / "README.md").read_text(encoding="utf-8"))
-
-    @property
-    def merged(self) -> dict[str, Any] | None:
-        """``{"from": ..., "weight": ...}`` of a model merged with its base, else None."""
-        return self._record.facts.get("merged")
 
     def merge_with_base(
         self,
@@ -369,7 +289,8 @@ class FinetunedEmbeddingModel(EmbeddingModel):
 
     def _repr_html_(self) -> str:
         line = f"{self.embedding_dim} dimensions, tuned from {self.base_model}{self._kept()}"
-        return f"<b>{html.escape(self.name)}</b> ({html.escape(line)})<br>{self.verdict._repr_html_()}"
+        shown = f"<b>{html.escape(self.name)}</b> ({html.escape(line)})<br>{self.verdict._repr_html_()}"
+        return shown + (self.forgetting._repr_html_() if "forgetting" in self._record.facts else "")
 
     def _kept(self) -> str:
         """Return how much of the quality each smaller dimension keeps; nothing without Matryoshka."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from embedtune_nb.catalogue import BaseSpec, tokenizer_file
 from embedtune_nb.data.lengths import profile_lengths
@@ -85,6 +86,8 @@ def regressions_of(model: FinetunedEmbeddingModel) -> Regressions:
             "rank_before": moved["rank_before"].array,
             "rank_after": moved["rank_after"].array,
             "displaced_by": moved["displaced_by"].to_numpy(),
+            "said_before": _said(before, worse_by.index),
+            "said_after": _said(after, worse_by.index),
             "cause": told["cause"].to_numpy(),
             "why": told["why"].to_numpy(),
         },
@@ -95,6 +98,13 @@ def regressions_of(model: FinetunedEmbeddingModel) -> Regressions:
 def _row_metric(metric: str, evaluation: Evaluation) -> str:
     """Return the deciding metric, or the value of single rows behind one that they do not have."""
     return metric if metric in evaluation.per_query else ROW_VALUES[metric]
+
+
+def _said(evaluation: Evaluation, rows: pd.Index) -> np.ndarray:
+    """Return what was predicted for each row, None where the kind of data has no such thing."""
+    if evaluation.answers is None:
+        return np.full(len(rows), None)
+    return evaluation.answers["predicted"].loc[rows].to_numpy()
 
 
 def _embed(kept: VectorCache, load: Callable[[], TextEncoder]) -> Embed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from embedtune_nb.data.kinds import LABELED, SCORED, SCORED_PAIRS
+from embedtune_nb.data.kinds import LABELED, PAIRS, RETRIEVAL, SCORED, SCORED_PAIRS
 from embedtune_nb.errors import DataError, PlanError
 from embedtune_nb.plan.losses import Loss
 from embedtune_nb.plan.rows import TrainingRows
@@ -33,7 +33,8 @@ def check_data(data: Any, eval_datasource: Any) -> tuple[Any, Any]:
     if eval_datasource is None:
         return data, None
     eval_datasource = _as_datasource(eval_datasource, "eval_datasource")
-    if eval_datasource.kind != data.kind:
+    kinds = {data.kind, eval_datasource.kind}
+    if len(kinds) > 1 and kinds != {PAIRS, RETRIEVAL}:  # pairs are judged as queries over documents
         raise DataError(
             f"The training data is of kind {data.kind!r}, eval_datasource of kind {eval_datasource.kind!r}.",
             expected=f"eval_datasource of kind {data.kind!r}",

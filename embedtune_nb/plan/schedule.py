@@ -128,7 +128,12 @@ def _choose_stopping(choices: Choices, rows: int, documents: int) -> None:
         choices.default("eval_steps", EVAL_STEPS, f"eval_method={method!r} is quick")
     elif patience:
         choices.default("eval_steps", "epoch", "early stopping watches every epoch")
-    elif method == "retrieval" and _fewest_steps(choices, rows) > EVAL_STEPS and documents <= _MOST_SEARCHED:
+    elif (
+        method == "retrieval"
+        # with one evaluation before the last there is little to choose from, and rows to choose by are dear
+        and _fewest_steps(choices, rows) >= 2 * EVAL_STEPS
+        and documents <= _MOST_SEARCHED
+    ):
         choices.default("eval_steps", EVAL_STEPS, "often enough to keep the best weights on the way")
     else:
         choices.default("eval_steps", "end", f"eval_method={method!r} takes time, and nothing waits for it")

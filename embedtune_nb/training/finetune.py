@@ -99,6 +99,7 @@ class _Run:
         self.guard = ForgettingGuard(
             self.folder.path / "evaluation" / "general_probe.npy",
             lambda: self.part.base_beside(self.encoder, self._load_base),
+            "query" if self.settings.get("adapter_side") == "query" else None,
         )
         step, epoch = self._train()
         before = self.main.before or self._evaluate_base()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from embedtune_nb.encoder.encoder import Encoder
+from embedtune_nb.encoder.encoder import Encoder, Role
 from embedtune_nb.evaluation.forgetting import Forgetting, forgetting, general_probe
 
 
@@ -20,15 +20,17 @@ class ForgettingGuard:
         File for the base's vectors (``.npy``), so that a run that is carried on has them.
     load_base
         Called for the untrained base model where no vectors are kept.
+    role
+        How the probe is read; ``"query"`` where only queries are trained, and so only they can change.
     """
 
-    def __init__(self, kept: Path, load_base: Callable[[], Encoder]) -> None:
-        self._kept, self._load_base = kept, load_base
+    def __init__(self, kept: Path, load_base: Callable[[], Encoder], role: Role | None = None) -> None:
+        self._kept, self._load_base, self._role = kept, load_base, role
         self._before: np.ndarray | None = None
 
     def see_base(self, base: Encoder) -> None:
         """Embed the probe with the untrained *base*, and keep that."""
-        self._before = base.embed(general_probe().texts)
+        self._before = base.embed(general_probe().texts, role=self._role)
         self._kept.parent.mkdir(parents=True, exist_ok=True)
         np.save(self._kept, self._before)
 
@@ -44,4 +46,4 @@ class ForgettingGuard:
         if self._before is None:
             self.see_base(self._load_base())
         assert self._before is not None, "the base has just seen the probe"
-        return forgetting(self._before, encoder.embed(general_probe().texts))
+        return forgetting(self._before, encoder.embed(general_probe().texts, role=self._role))

@@ -69,4 +69,9 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
     figures = {key: float(row[key]) for key in ("before", "after", "worse_by")}
     ranks = {key: None if pd.isna(row[key]) else int(row[key]) for key in ("rank_before", "rank_after")}
     texts = {key: cut(row[key], TEXT_MAX) for key in ("text", "answer", "displaced_by", "cause", "why")}
-    return {**figures, **ranks, **texts}
+    said = {key: _answer(row[key]) for key in ("said_before", "said_after")}
+    return {**figures, **ranks, **texts, **said}
+
+
+def _answer(said: Any) -> str:
+    return f"{said:.4g}" if isinstance(said, float) and not pd.isna(said) else cut(said, TEXT_MAX)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.evaluation.causes import (
+    CLOSE,
     LABEL_CONFLICT,
     NEAR_DUPLICATE,
     RARE_CLASS,
@@ -143,3 +144,20 @@ def test_a_rare_group_of_queries_is_told_but_not_one_that_was_held_out_whole():
     held_out = retrieval({"q0": "one", "q1": "two"}, [("q0", "yes")], groups=["small", "unseen"])
     causes, _ = likely_causes(rows(("one", "yes", "no"), ("two", "yes", "no")), evidence(held_out, train))
     assert causes["cause"].tolist() == [RARE_CLASS, UNKNOWN]
+
+
+def test_a_text_that_all_its_neighbours_contradict_is_a_label_conflict_unless_there_is_harder_evidence():
+    told = rows(("ask", "a", "b one"), ("word " * 90, "a", "b one")).assign(neighbors_say="b")
+    train = labeled(*[(f"common {n}", "ab"[n % 2]) for n in range(40)])
+    causes, _ = likely_causes(told, evidence(labeled(("ask", "a"), ("word " * 90, "a")), train, reads=60))
+    assert causes["cause"].tolist() == [LABEL_CONFLICT, TRUNCATED]
+    assert all("'b'" in why for why in causes["why"])
+
+
+def test_a_decision_by_one_vote_is_a_close_call_where_nothing_harder_explains_it():
+    told = rows(("ask", "a", "b one"), ("word " * 90, "a", "b one"))
+    told = told.assign(close="Its neighbours voted 3 to 2.")
+    train = labeled(*[(f"common {n}", "ab"[n % 2]) for n in range(40)])
+    causes, _ = likely_causes(told, evidence(labeled(("ask", "a"), ("word " * 90, "a")), train, reads=60))
+    assert causes["cause"].tolist() == [CLOSE, TRUNCATED]
+    assert all("3 to 2" in why for why in causes["why"])

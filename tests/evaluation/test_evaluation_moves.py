@@ -54,7 +54,11 @@ def test_ranks_are_those_of_sorted_scores_and_the_displacing_document_is_the_bes
         ahead = [place for place in orders[1] if orders[1].index(place) < orders[1].index(n)]
         new = [place for place in ahead if orders[0].index(place) > orders[0].index(n)]
         expected = (new or ahead or [None])[0]
-        assert row.displaced_id == (None if expected is None else f"d{expected}")
+        assert (
+            (row.displaced_by == f"document {expected}")
+            if expected is not None
+            else pd.isna(row.displaced_by)
+        )
 
 
 def test_of_several_right_documents_the_one_is_followed_that_lost_most_and_no_right_one_displaces():
@@ -86,6 +90,7 @@ def test_of_labels_the_place_of_the_nearest_text_with_the_right_label_is_told():
     row = moves(Compared(held_out, train, embedding(before), embedding(after), worse)).iloc[0]
     assert (row["answer"], row["rank_before"], row["rank_after"]) == ("a", 1, 3)
     assert row["displaced_by"] == "b one"
+    assert pd.isna(row["neighbors_say"]), "a right one votes too"
 
 
 def test_a_label_that_no_training_text_has_is_told_without_ranks():
@@ -139,3 +144,41 @@ def test_of_scores_the_neighbour_whose_score_is_furthest_off_is_told():
         0
     ]
     assert row["displaced_by"] == "odd", "the far one does not vote"
+
+
+def test_the_one_wrong_label_of_all_voters_is_told():
+    held_out = labeled([("mine", "a"), ("fine", "b")])
+    train = labeled([("a one", "a"), ("b one", "b"), ("b two", "b")])
+    axis = np.eye(3)
+    table = {"mine": axis[0], "fine": axis[0], "a one": axis[1], "b one": axis[0], "b two": axis[0]}
+    worse = pd.Series([1.0, 0.0], index=[0, 1])
+    compared = Compared(held_out, train, embedding(table), embedding(table), worse, neighbor_count=2)
+    assert moves(compared)["neighbors_say"].fillna("").tolist() == ["b", ""]
+
+
+@pytest.mark.parametrize(
+    ("voters", "told"), [(2, ""), (3, ""), (4, "2 to 2"), (5, "3 to 2"), (6, ""), (7, "")]
+)
+def test_a_vote_that_one_more_voice_would_have_turned_is_close(voters, told):
+    held_out = labeled([("mine", "a")])
+    train = labeled([("a one", "a"), ("a two", "a"), *((f"b {n}", "b") for n in range(5)), ("c one", "c")])
+    axis = np.eye(2)
+    near = {"a one", "a two", *(f"b {n}" for n in range(5))}
+    table = {text: axis[0] if text in near else axis[1] for text in [*near, "c one"]} | {"mine": axis[0]}
+    worse = pd.Series([1.0], index=[0])
+    compared = Compared(held_out, train, embedding(table), embedding(table), worse, neighbor_count=voters)
+    # copies tie and go by order: the two right ones vote first, then the wrong ones
+    close = moves(compared)["close"].fillna("").iloc[0]
+    assert close == (f"Its neighbours voted {told}." if told else "")
+
+
+def test_documents_that_are_nearly_as_similar_are_a_close_call():
+    queries, documents = {"q": "ask", "r": "plead"}, {"a": "right", "b": "wrong"}
+    data = retrieval(queries, documents, [("q", "a", 1.0), ("r", "a", 1.0)])
+    axis = np.eye(3)
+    table = {"ask": unit(np.array([1.0, 1.005, 0])), "plead": unit(np.array([1.0, 2.0, 0]))}
+    table |= {"right": axis[0], "wrong": axis[1]}
+    worse = pd.Series([1.0, 1.0], index=["q", "r"])
+    close = moves(Compared(data, data, embedding(table), embedding(table), worse))["close"]
+    assert close["q"] == "The right answer is 0.004 less similar than what displaced it."
+    assert pd.isna(close["r"])

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn.metrics import roc_auc_score
 
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.evaluation.correction import holm
@@ -11,6 +12,7 @@ from embedtune_nb.evaluation.permutation import swap_p_values
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.slices import length_classes
 from embedtune_nb.evaluation.statistics import value_of
+from embedtune_nb.evaluation.tails import opposed_p_values
 from embedtune_nb.evaluation.traits import traits_of
 from embedtune_nb.evaluation.verdict import Verdict, paired_verdict
 
@@ -209,3 +211,69 @@ def test_a_verdict_of_an_earlier_or_later_version_opens():
     assert verdict.text.startswith("Better: NDCG@10 0.521 -> 0.597")
     assert "MRR@10" in verdict._repr_html_() and verdict.slice_frame().empty
     assert verdict.to_frame()["metric"].tolist() == ["ndcg@10", "mrr@10"]
+
+
+def test_pairs_keep_their_groups_for_the_verdict():
+    rows = [
+        {"anchor": f"question {i}", "positive": f"answer {i}", "group": f"book {i // 4}"} for i in range(120)
+    ]
+    verdict = Datasource.from_list(rows, kind="pairs", group_column="group").split(seed=0).verdict
+    traits = traits_of(verdict)
+    texts = verdict.frames["queries"].set_index("id")["text"]
+    assert len(traits) >= 20
+    assert all(traits["group"] == [f"book {int(text.split()[1]) // 4}" for text in texts.loc[traits.index]])
+
+
+def test_rare_gains_against_many_small_losses_are_no_worse():
+    """Two queries of sixty gained much: nobody knows yet how often that happens."""
+    rng = np.random.default_rng(0)
+    change = np.concatenate([rng.uniform(-0.02, -0.01, 58), [0.1, 0.12]])
+    for direction in (1, -1):
+        verdict = compare(np.full(60, 0.5), 0.5 + direction * change)
+        assert verdict.low * verdict.high > 0 and verdict.p < 0.01, "the example must deceive both"
+        assert verdict.answer == "no difference shown"
+        assert "changed much the other way" in verdict.text
+
+
+def test_skewness_is_asked_only_where_it_speaks_against_the_answer():
+    rng = np.random.default_rng(0)
+    skewed = rng.exponential(size=(2, 80)) - 0.5
+    skewed[1] *= -1
+    assert skewed.mean(axis=1)[0] > 0 > skewed.mean(axis=1)[1]
+    assert opposed_p_values(skewed).tolist() == [0.0, 0.0]
+    against = np.concatenate([rng.exponential(size=76) + 1.0, [-9.0, -11.0, -8.0, -10.0]])
+    size, skew = stats.ttest_1samp(against, 0).statistic, stats.skew(against) / np.sqrt(80)
+    corrected = size + skew * size**2 / 3 + skew**2 * size**3 / 27 + skew / 6
+    variance_of_variance = stats.kurtosis(against, fisher=False) - 77 / 79
+    expected = 2 * stats.t.sf(corrected, 2 * 80 / variance_of_variance)
+    assert opposed_p_values(against) == pytest.approx(expected) and 0 < expected < 1
+    assert opposed_p_values(np.full(30, 0.25)) == 0.0
+    assert opposed_p_values(np.zeros(30)) == 0.0
+
+
+def test_areas_under_curves_are_judged_from_the_votes():
+    rng = np.random.default_rng(0)
+    truth = rng.choice(["a", "b", "c"], 150)
+
+    def voted(sure):
+        shares = rng.dirichlet([1, 1, 1], 150) * (1 - sure) + sure * (truth[:, None] == ["a", "b", "c"])
+        votes = pd.DataFrame(shares, columns=["a", "b", "c"])
+        answers = pd.DataFrame({"truth": truth, "predicted": votes.idxmax(axis=1)})
+        rows = pd.DataFrame(
+            {
+                "accuracy": (answers["truth"] == answers["predicted"]).astype(float),
+                "vote_share": shares[truth[:, None] == ["a", "b", "c"]],
+            }
+        )
+        area = roc_auc_score(truth, shares, multi_class="ovr")
+        metrics = {"accuracy": float(rows["accuracy"].mean()), "roc_auc": float(area)}
+        return Evaluation(metrics, rows, "accuracy", answers=answers, votes=votes, unit="texts")
+
+    before, after = voted(0.1), voted(0.3)
+    after.votes = after.votes[["c", "a", "b"]]
+    verdict = paired_verdict(before, after, seed=0, resamples=2_000)
+    row = verdict.to_frame().set_index("metric").loc["roc_auc"]
+    assert row["before"] == pytest.approx(before.metrics["roc_auc"])
+    assert row["after"] == pytest.approx(after.metrics["roc_auc"]), "labels in another order"
+    assert 0 < row["low"] < row["difference"] < row["high"] and row["answer"] == "better"
+    assert (row["p"], verdict.others[0]["resamples"]) == (pytest.approx(1 / 1001), 1_000)

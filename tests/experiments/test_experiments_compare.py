@@ -105,3 +105,38 @@ def test_ranks_are_shared_within_the_band_of_their_best():
     assert ranks_with_ties(values, 0.015, lower=False).tolist() == [1, 3, 1, 4]
     assert ranks_with_ties(values, None, lower=False).tolist() == [1, 3, 2, 4]
     assert ranks_with_ties(values, 0.015, lower=True).tolist() == [3, 2, 3, 1]
+
+
+def test_pairs_are_compared_as_queries_over_all_documents(base, topic_rows):
+    texts = [row["value"] for row in topic_rows]
+    pairs = pd.DataFrame({"anchor": [f"{text} please" for text in texts], "positive": texts})
+    found = et.compare({"one": base, "same": base}, pairs, base=False, progress=False)
+    assert found.unit == "queries" and found.primary == "ndcg@10" and found.rows == len(texts)
+    frame = found.to_frame()
+    assert {"ndcg@10", "mrr@10", "recall@10"} <= set(frame["metric"])
+    same = frame[frame["model"] == "same"]
+    assert (same["difference"] == 0).all() and set(same["answer"]) == {"no difference shown"}
+    assert frame.loc[frame["metric"] == "ndcg@10", "rank"].tolist() == [1, 1]
+
+
+def test_how_rows_were_resampled_is_told_once(base, topic_rows):
+    texts = [row["value"] for row in topic_rows]
+    data = pd.DataFrame({"anchor": texts, "positive": [f"{text} indeed" for text in texts]})
+    grouped = et.Datasource.from_pandas(
+        data.assign(group=[f"g{n // 3}" for n in range(len(texts))]), kind="pairs"
+    )
+    found = et.compare({"a": base, "b": base, "c": base}, grouped.to_retrieval(), base=False, progress=False)
+    notes = [verdict.note for verdict in found.verdicts.values()]
+    assert "groups" in notes[0] and len(set(notes)) == 1
+    assert found.notes.count(notes[0]) == 1
+    assert any("2 comparisons with a" in note for note in found.notes)
+
+
+def test_a_base_that_is_gone_is_left_out_and_that_is_said(small, monkeypatch):
+    def missing(name):
+        raise et.EmbedtuneError(f"There is no base model {name!r}.")
+
+    monkeypatch.setattr("embedtune_nb.experiments.entrants.PretrainedEmbeddingModel", missing)
+    found = et.compare(small, progress=False)
+    assert found.against == "small"
+    assert any("The base of small is left out" in note for note in found.notes)

@@ -13,6 +13,7 @@ from embedtune_nb.data.split import Split
 from embedtune_nb.errors import AlreadyExistsError, DataError, PlanError
 from embedtune_nb.experiments.learning_curve import _first, _order
 from embedtune_nb.experiments.noise_floor import NoiseFloor, tie_factor
+from embedtune_nb.experiments.repeats import evaluations_of
 from embedtune_nb.store.events import EventWriter, State
 
 pytestmark = pytest.mark.jobs
@@ -97,6 +98,10 @@ def test_growing_parts_are_judged_on_the_same_rows_and_lie_within_each_other(bas
     frame = curve.to_frame()
     assert frame["mean"].tolist() == pytest.approx(runs.groupby("fraction")["accuracy"].mean().tolist())
     assert (frame["low"] <= frame["mean"]).all() and (frame["mean"] <= frame["high"]).all()
+    for row in runs.itertuples():
+        before, _ = evaluations_of(et.Job.open(row.name))
+        assert curve.base["accuracy"].iloc[row.Index] == before.metrics["accuracy"]
+    assert (frame["gain"] - (frame["mean"] - frame["base"])).abs().max() < 1e-12
     ahead = curve.expected_gain()
     assert ahead["rows"] == 2 * runs["rows"].max() and ahead["low"] <= ahead["gain"] <= ahead["high"]
     assert "Twice the data" in repr(curve)
@@ -110,6 +115,23 @@ def test_growing_parts_are_judged_on_the_same_rows_and_lie_within_each_other(bas
         labelled, (0.5, 1), repeats=2, name="grow", hyperparams=short, executor="thread"
     )
     assert len(et.Job.all()) == jobs and again.runs.equals(runs)
+
+
+def test_where_nothing_but_documents_is_searched_the_base_is_evaluated_once(base, topic_rows, short):
+    texts = [row["value"] for row in topic_rows]
+    pairs = [{"anchor": text, "positive": f"{text} {n}"} for n, text in enumerate(texts)]
+    data = Datasource.from_list(pairs, kind="pairs")
+    options = {key: short[key] for key in ("epochs", "batch_size", "bf16")}
+    curve = base.learning_curve(
+        data, (0.5, 1), repeats=1, name="pairs", hyperparams=options, executor="thread"
+    )
+    assert curve.primary == "ndcg@10"
+    assert curve.base["ndcg@10"].nunique() == 1
+    events = [et.Job.open(name).folder.events.read_text() for name in curve.runs["name"]]
+    assert ["evaluation was kept" in text for text in events] == [False, True]
+    frame = curve.to_frame()
+    assert frame["low"].isna().all(), "one run has no band"
+    assert curve.expected_gain()["low"] is None and "too few runs" in curve.summary
 
 
 def test_other_data_under_the_same_name_is_refused(base, labelled, short):

@@ -9,8 +9,10 @@ from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.kinds import RETRIEVAL
 from embedtune_nb.data.split_retrieval import as_retrieval
 from embedtune_nb.encoder.encoder import Encoder
-from embedtune_nb.errors import PlanError
+from embedtune_nb.errors import JobStoppedError, PlanError
 from embedtune_nb.evaluation.evaluate import evaluate
+from embedtune_nb.models.evaluation_job import run_evaluate
+from embedtune_nb.widgets.static_twin import text_html
 
 
 @pytest.fixture
@@ -83,6 +85,10 @@ def test_in_the_background_a_job_finds_the_same(base, labeled, executor):
     assert there.metrics == pytest.approx(here.metrics)
     assert there.per_query.index.tolist() == here.per_query.index.tolist()
     assert there.notes == here.notes and there.primary == here.primary
+    page = text_html(job.feed().snapshot)
+    assert "evaluate-" in page and "Traceback" not in page
+    with pytest.raises(JobStoppedError, match=r"call evaluate\(\) again"):
+        run_evaluate(job.folder, lambda event: None, lambda: True)
 
 
 def test_the_metric_that_stands_first_can_be_named(base, pairs):

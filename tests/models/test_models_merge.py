@@ -57,6 +57,7 @@ def test_the_card_says_what_was_forgotten_and_quotes_no_text(trained, topic_rows
     assert model.forgetting.texts == 240 and 0 < model.forgetting.neighbors_kept < 1
     card = str(model.card)
     assert model.forgetting.text in card and not card.startswith("---")
+    assert "General probe (240 sentences)" in model._repr_html_()
     assert "Opened again in a fresh process" in card
     assert not any(row["value"] in model.card.text for row in topic_rows if len(row["value"]) > 20)
 

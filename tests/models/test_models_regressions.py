@@ -68,6 +68,11 @@ def test_values_and_losses_are_those_of_the_verdict_and_the_worst_stand_first(tr
     assert set(worse["cause"]) <= set(ADVICE)
     assert (everything.loc[len(worse) :, "cause"] == "").all()
     assert found.causes["count"].sum() == len(worse)
+    answers = load_evaluation(model.job.folder.path / "evaluation" / "after").answers
+    if name == "pairs":
+        assert answers is None and everything["said_after"].isna().all()
+    else:
+        assert everything.set_index("id")["said_after"].to_dict() == answers["predicted"].to_dict()
 
 
 def test_a_query_that_lost_its_rank_has_something_that_displaced_it(trained):

@@ -32,7 +32,8 @@ def test_the_json_has_the_agreed_shape(plan):
     )
     assert {"value", "source", "reason"} == set(content["settings"]["epochs"])
     assert {"kind", "name", "rows", "fingerprint", "roles", "dropped", "split"} <= set(content["data"])
-    assert {"seconds_low", "seconds_high", "peak_memory_bytes", "reason"} == set(content["estimate"])
+    figures = {"seconds_low", "seconds_high", "peak_memory_bytes", "evaluation_share", "reason"}
+    assert figures == set(content["estimate"])
     assert content["base"]["dimension"] == 16
 
 

@@ -262,6 +262,9 @@ def test_queries_alone_are_adapted_through_the_whole_journey(home, tiny_bert, pa
     np.testing.assert_array_equal(saved.encode(texts), saved.encode_document(texts))
     card = (models_folder() / "toy" / "README.md").read_text()
     assert "Embed queries with `model.encode_query`" in card
+    # the general probe is read as queries: documents would say that nothing moved
+    record = json.loads((models_folder() / "toy" / "embedtune.json").read_text())
+    assert record["forgetting"]["drift"] > 0 and record["forgetting"]["neighbors_kept"] < 1
 
 
 @pytest.mark.jobs

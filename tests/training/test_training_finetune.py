@@ -197,6 +197,21 @@ def test_a_retrieval_set_of_its_own_judges_the_run(selection, job, labeled):
     assert worker.of(Published)
 
 
+def test_a_named_metric_selects_stops_and_judges(job, labeled):
+    worker = job(
+        labeled, loss="contrastive", metric="f1_macro", eval_steps=1, early_stopping=2, learning_rate=1e-2
+    )
+    worker.work()
+    curve = {
+        event.step: event.values["eval/f1_macro"]
+        for event in worker.of(Metrics)
+        if event.step and "eval/f1_macro" in event.values
+    }
+    best = worker.of(Best)[-1]
+    assert (best.name, best.value) == ("eval/f1_macro", max(curve.values()))
+    assert worker.of(VerdictReached)[0].verdict["metric"] == "f1_macro"
+
+
 def test_a_word_table_without_a_length_limit_is_evaluated_during_training(home, tiny_static, labeled):
     plan, parts = resolve(resolve_base(str(tiny_static)), labeled, name="toy", hyperparams=QUICK)
     worker = Worker(create("toy", plan.to_json(), parts.write))

@@ -4,34 +4,11 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
-import pandas as pd
 import pytest
+from some_regressions import regressions
 
-from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.errors import DataError
-from embedtune_nb.evaluation.regressions import Regressions, worst_first
 from embedtune_nb.widgets.regressions_table import ROWS_MAX, RegressionsTable
-
-
-def regressions(count=3, **columns):
-    frame = pd.DataFrame({"id": range(count), "value": [f"text {n}" for n in range(count)], "label": "a"})
-    data = Datasource("labeled", {"examples": frame}, name="toy")
-    told = worst_first(
-        pd.Series(np.linspace(0.1, 1, count), index=range(count)),
-        {
-            "text": [f"text {n}" for n in range(count)],
-            "answer": "a",
-            "before": 1.0,
-            "after": 0.0,
-            "rank_before": pd.array([1] * count, dtype="Int64"),
-            "rank_after": pd.array([None] + [4] * (count - 1), dtype="Int64"),
-            "displaced_by": None,
-            "cause": "rare class",
-            "why": "few rows.",
-        },
-    ).assign(**columns)
-    return Regressions(told, "accuracy", "texts", data, data, model=None)
 
 
 def test_rows_travel_as_plain_values_with_gaps_where_there_is_nothing():
@@ -40,6 +17,7 @@ def test_rows_travel_as_plain_values_with_gaps_where_there_is_nothing():
     assert [row["text"] for row in table.rows] == ["text 2", "text 1", "text 0"]
     assert [row["rank_after"] for row in table.rows] == [4, 4, None]
     assert {row["displaced_by"] for row in table.rows} == {""}
+    assert {(row["said_before"], row["said_after"]) for row in table.rows} == {("a", "0.25")}
     assert table.head["causes"] == [
         {"cause": "rare class", "count": 3, "advice": table.head["causes"][0]["advice"]}
     ]

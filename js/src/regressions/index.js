@@ -70,10 +70,10 @@ function render({ model, el }) {
   }
 
   function story(place, row) {
-    const facts = [["text", row.text], ["right answer", row.answer], ["displaced by", row.displaced_by], ["likely cause", [row.cause, row.why].filter(Boolean).join(". ")]];
+    const facts = [["text", row.text], ["right answer", row.answer], ["displaced by", row.displaced_by], ["predicted", row.said_after && `${row.said_before} → ${row.said_after}`], ["likely cause", [row.cause, row.why].filter(Boolean).join(". ")]];
     return h("tr", { class: "etn-reg-story", id: `${id}-${place}` },
       h("td", { colspan: Object.keys(titles()).length + 1 },
-        h("dl", {}, facts.filter(([, text]) => text).map(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]))));
+        h("dl", {}, facts.filter(([, text]) => text).flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]))));
   }
 
   function rowOf(place, row) {
