@@ -384,16 +384,13 @@ def _checked(key: str, value: Any, losses: Sequence[str]) -> Any:
     try:
         return entry.parse(value)
     except (ValueError, OverflowError):
-        hint = did_you_mean(value, _options(entry)) if isinstance(value, str) else ""
+        quoted = entry.allowed.split("'")[1::2]
+        hint = did_you_mean(value, quoted) if isinstance(value, str) else ""
         raise PlanError(
             f"{key} is {_short(value)} ({type(value).__name__}).",
             expected=entry.allowed,
             fix=f"{hint}Give such a value, or leave {key} out for its default.",
         ) from None
-
-
-def _options(entry: Hyperparam) -> list[str]:
-    return entry.allowed.split("'")[1::2]
 
 
 def _short(value: Any) -> str:
