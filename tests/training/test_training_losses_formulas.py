@@ -198,3 +198,17 @@ def test_gradients_agree_with_finite_differences(seed):
             assert torch.autograd.gradcheck(
                 lambda *vectors, loss=loss, given=given: loss.from_embeddings(vectors, given), columns
             )
+
+
+def test_ranking_by_blocks_of_anchors_is_ranking_of_the_whole_batch(monkeypatch):
+    rows = 23
+    known = KnownPositives([f"q{row}" for row in range(rows)], [f"d{row % 19}" for row in range(rows)])
+    found = []
+    for at_once in (512, 5):
+        monkeypatch.setattr("embedtune_nb.training.losses.ranking._ANCHORS_AT_ONCE", at_once)
+        columns = [_vectors(rows, seed).requires_grad_() for seed in (1, 2)]
+        value = RankingLoss(MODEL, known).from_embeddings(columns, torch.arange(rows))
+        value.backward()
+        found.append([value.detach(), *(column.grad for column in columns)])
+    for whole, by_blocks in zip(*found, strict=True):
+        torch.testing.assert_close(by_blocks, whole, rtol=1e-9, atol=1e-12)

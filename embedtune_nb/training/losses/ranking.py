@@ -9,10 +9,14 @@ import torch
 import torch.nn.functional as F
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from embedtune_nb.training.losses.false_negatives import KnownPositives
 from embedtune_nb.training.losses.guide import Guide
 from embedtune_nb.training.losses.objective_loss import ObjectiveLoss
+
+#: Anchors whose similarities are in memory at once; those of a large batch would outgrow its encoder.
+_ANCHORS_AT_ONCE = 512
 
 
 class RankingLoss(ObjectiveLoss):
@@ -66,6 +70,14 @@ class RankingLoss(ObjectiveLoss):
     def compute(self, columns: Sequence[Tensor], batch: Tensor) -> Tensor:
         """Return the mean over the rows of anchors, documents and, if any, columns of hard negatives."""
         anchors, documents = F.normalize(columns[0], dim=-1), F.normalize(torch.cat([*columns[1:]]), dim=-1)
-        logits = self.scale * anchors @ documents.T
-        own = torch.arange(len(logits), device=logits.device)
-        return F.cross_entropy(logits.masked_fill(batch, -torch.inf), own)
+        own = torch.arange(len(anchors), device=anchors.device)
+        blocks = list(zip(*(part.split(_ANCHORS_AT_ONCE) for part in (anchors, batch, own)), strict=True))
+        if len(blocks) == 1:
+            return self._surprise(*blocks[0], documents) / len(anchors)
+        # computed again for the gradient, block by block, instead of being kept
+        sums = [checkpoint(self._surprise, *block, documents, use_reentrant=False) for block in blocks]
+        return torch.stack(sums).sum() / len(anchors)
+
+    def _surprise(self, anchors: Tensor, masked: Tensor, own: Tensor, documents: Tensor) -> Tensor:
+        logits = (self.scale * anchors @ documents.T).masked_fill(masked, -torch.inf)
+        return F.cross_entropy(logits, own, reduction="sum")
