@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from conftest import LONG
 from jupyter_client.manager import start_new_kernel
+from small_runs import LONG
 
 import embedtune_nb as et
 

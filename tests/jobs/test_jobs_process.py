@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from conftest import LONG, SHORT
+from small_runs import LONG, SHORT
 
 import embedtune_nb as et
 from embedtune_nb.errors import JobError, JobFailedError, JobStoppedError

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import labelled_texts
+from small_runs import labelled_texts
 
 import embedtune_nb as et
 from embedtune_nb.catalogue import resolve_base

@@ -73,7 +73,7 @@ class RankingLoss(ObjectiveLoss):
         own = torch.arange(len(anchors), device=anchors.device)
         blocks = list(zip(*(part.split(_ANCHORS_AT_ONCE) for part in (anchors, batch, own)), strict=True))
         if len(blocks) == 1:
-            return self._surprise(*blocks[0], documents) / len(anchors)
+            return self._surprise(anchors, batch, own, documents) / len(anchors)
         # computed again for the gradient, block by block, instead of being kept
         sums = [checkpoint(self._surprise, *block, documents, use_reentrant=False) for block in blocks]
         return torch.stack(sums).sum() / len(anchors)
