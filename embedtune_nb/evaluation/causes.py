@@ -108,7 +108,7 @@ def _near_duplicates(rows: pd.DataFrame, evidence: Evidence) -> dict[object, str
 
 def _truncated(rows: pd.DataFrame, evidence: Evidence, notes: list[str]) -> dict[object, str]:
     limits = [limit for limit in (evidence.reads, evidence.reads_in_training) if limit is not None]
-    if not limits:
+    if not limits or rows.empty:
         return {}
     if evidence.tokens is None:
         notes.append("Truncated texts were not looked for: the model has no tokenizer.json to count with.")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from embedtune_nb.data.kinds import LABELED, NLI, SCORED, SCORED_PAIRS, TRIPLETS
 from embedtune_nb.errors import PlanError
 from embedtune_nb.plan.choices import ASKED, Choices
+from embedtune_nb.plan.hyperparams import HYPERPARAMS
 from embedtune_nb.plan.losses import LOSSES
 from embedtune_nb.plan.metrics import PRIMARY, check_metric
 from embedtune_nb.plan.plan import Setting
@@ -131,7 +132,7 @@ def _choose_stopping(choices: Choices, rows: int, documents: int) -> None:
     elif (
         method == "retrieval"
         # with one evaluation before the last there is little to choose from, and rows to choose by are dear
-        and _fewest_steps(choices, rows) >= 2 * EVAL_STEPS
+        and _about_steps(choices, rows) >= 2 * EVAL_STEPS
         and documents <= _MOST_SEARCHED
     ):
         choices.default("eval_steps", EVAL_STEPS, "often enough to keep the best weights on the way")
@@ -144,12 +145,14 @@ def _choose_stopping(choices: Choices, rows: int, documents: int) -> None:
         choices.without_effect("early_stopping is off", "early_stopping_threshold")
 
 
-def _fewest_steps(choices: Choices, rows: int) -> int:
-    """Return how many steps *rows* make at least, before it is known how many are held out."""
+def _about_steps(choices: Choices, rows: int) -> int:
+    """Return about how many steps *rows* make, before it is known how many are held out."""
     if limit := choices.given.get("max_steps"):
         return int(limit)
-    batch = choices.given.get("batch_size") or _LEAST_COMPARED
-    return int(choices.given.get("epochs") or 1) * int(_TRAINED * rows) // int(batch)
+    epochs, trained = int(choices.given.get("epochs") or 1), [int(_TRAINED * rows)]
+    usual = HYPERPARAMS["batch_size"].default_for(choices.loss)
+    batch = choices.given.get("batch_size") or _batch_for_a_curve(choices.loss, trained, epochs, usual)
+    return epochs * _steps(trained, batch)
 
 
 def choose_steps(choices: Choices, rows: Sequence[int]) -> None:
@@ -189,10 +192,7 @@ def _choose_batch(choices: Choices, rows: Sequence[int]) -> None:
     wanted = choices["batch_size"]
     if "batch_size" not in choices.given and choices["max_steps"] is None:
         epochs = choices["epochs"]
-        least = _LEAST_COMPARED if LOSSES[choices.loss].in_batch else _LEAST_BATCH
-        batch = wanted
-        while batch > least and epochs * _steps(rows, batch) < _LEAST_STEPS:
-            batch //= 2
+        batch = _batch_for_a_curve(choices.loss, rows, epochs, wanted)
         if batch < wanted:
             few = _count(epochs * _steps(rows, wanted), "step")
             steps = epochs * _steps(rows, batch)
@@ -203,6 +203,14 @@ def _choose_batch(choices: Choices, rows: Sequence[int]) -> None:
     if most < batch:
         who = "you asked for" if "batch_size" in choices.given else "the default is"
         choices.overrule("batch_size", most, f"{who} {batch}, but there are only {most} training rows")
+
+
+def _batch_for_a_curve(loss: str, rows: Sequence[int], epochs: int, usual: int) -> int:
+    least = _LEAST_COMPARED if LOSSES[loss].in_batch else _LEAST_BATCH
+    batch = usual
+    while batch > least and epochs * _steps(rows, batch) < _LEAST_STEPS:
+        batch //= 2
+    return batch
 
 
 def _steps(rows: Sequence[int], batch: int) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -157,3 +159,16 @@ def test_halves_of_characters_in_jsonl_are_replaced_and_told(tmp_path):
     data = Datasource.from_jsonl(tmp_path / "mail.jsonl")
     assert data.texts() == ["\ufffd a", "b"]
     assert any("broken characters" in note for note in data.notes)
+
+
+def test_reading_from_everywhere_loads_no_torch(tmp_path):
+    code = (
+        "import sys, datasets\n"
+        "from embedtune_nb.data.datasource import Datasource\n"
+        "rows = {'text': ['one', 'two'], 'label': ['x', 'y']}\n"
+        "Datasource.from_hf(datasets.Dataset.from_dict(rows))\n"
+        "Datasource.from_torch([{'text': 'one', 'label': 'x'}, {'text': 'two', 'label': 'y'}])\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

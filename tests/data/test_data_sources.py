@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
-import sys
 from collections import namedtuple
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -387,19 +385,6 @@ def test_a_broken_question_answer_file_is_refused(text, message, tmp_path):
     (tmp_path / "qa.json").write_text(text)
     with pytest.raises(DataError, match=message):
         Datasource.from_llama_index(tmp_path / "qa.json")
-
-
-def test_reading_from_everywhere_loads_no_torch(tmp_path):
-    code = (
-        "import sys, datasets\n"
-        "from embedtune_nb.data.datasource import Datasource\n"
-        "rows = {'text': ['one', 'two'], 'label': ['x', 'y']}\n"
-        "Datasource.from_hf(datasets.Dataset.from_dict(rows))\n"
-        "Datasource.from_torch([{'text': 'one', 'label': 'x'}, {'text': 'two', 'label': 'y'}])\n"
-        "print('torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
 
 
 def test_arrays_in_items_become_lists():

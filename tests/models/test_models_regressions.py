@@ -28,8 +28,11 @@ def trained(tiny_bert, topic_rows, tmp_path_factory):
     draw = random.Random(0)
     texts = [row["value"] for row in topic_rows]
     pairs = [{"anchor": text, "positive": f"{draw.choice(texts)} {draw.randrange(10**6)}"} for text in texts]
+    labels = [row["label"] for row in topic_rows]
+    draw.shuffle(labels)
+    shuffled = [{**row, "label": label} for row, label in zip(topic_rows, labels, strict=True)]
     kinds = {
-        "labels": (topic_rows, {"early_stopping": False}),
+        "labels": (shuffled, {"early_stopping": False}),
         "pairs": (et.Datasource.from_list(pairs, kind="pairs"), {}),
         "scores": (
             et.Datasource.from_list(

@@ -11,24 +11,24 @@ from embedtune_nb.plan.metrics import RETRIEVAL_FAMILIES, selecting_metric
 
 
 def test_pairs_are_evaluated_every_50_steps_and_the_best_weights_kept(base, plan_for, pairs):
-    plan = plan_for(pairs(rows=3000))
-    assert plan["steps_total"] > 50
+    plan = plan_for(pairs(rows=6000), {"batch_size": 32})
+    assert plan["steps_total"] >= 100
     assert (plan["eval_method"], plan["eval_steps"], plan["early_stopping"]) == ("retrieval", 50, 0)
     assert plan.data["split"]["counts"]["selection"] > 0
 
 
-def test_a_run_shorter_than_that_keeps_its_rows_for_training(plan_for, pairs):
+def test_a_run_shorter_than_twice_that_keeps_its_rows_for_training(plan_for, pairs):
     plan = plan_for(pairs(rows=1000))
     assert plan["eval_steps"] == "end"
     assert not plan.data["split"]["counts"].get("selection")
-    assert plan_for(pairs(rows=3000), {"max_steps": 40})["eval_steps"] == "end"
-    assert plan_for(pairs(rows=1000), {"max_steps": 80})["eval_steps"] == "epoch"
+    assert plan_for(pairs(rows=6000), {"max_steps": 80})["eval_steps"] == "end"
+    assert plan_for(pairs(rows=1000), {"max_steps": 120})["eval_steps"] == "epoch"
 
 
 def test_a_large_pool_is_not_searched_again_and_again_unasked(plan_for):
-    queries = {f"q{n}": f"question number {n}" for n in range(3000)}
+    queries = {f"q{n}": f"question number {n}" for n in range(20_000)}
     corpus = {f"d{n}": f"document number {n}" for n in range(11_000)}
-    answers = {f"q{n}": [f"d{n}"] for n in range(3000)}
+    answers = {f"q{n}": [f"d{n % 9000}"] for n in range(20_000)}
     small = Datasource.from_retrieval(queries, dict(list(corpus.items())[:9000]), answers)
     assert plan_for(small)["eval_steps"] == 50
     large = Datasource.from_retrieval(queries, corpus, answers)

@@ -204,4 +204,4 @@ def test_a_run_of_several_ends_with_a_verdict_on_each(home, tiny_bert, pairs, la
     card = (model.path / "README.md").read_text()
     assert "In the same run tuned on 40 rows of kind pairs" in card and str(second) in card
     kept = {path.name for path in (folder.path / "evaluation").iterdir()}
-    assert kept == {"before", "after", "before-2", "after-2"}
+    assert kept == {"before", "after", "before-2", "after-2", "general_probe.npy"}
