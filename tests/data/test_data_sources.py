@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 from collections import namedtuple
 from dataclasses import dataclass
 from types import SimpleNamespace
