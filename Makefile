@@ -39,10 +39,10 @@ test: .stamp-test
 	$(BIN)/python tests/browser/install_chromium.py
 	$(BIN)/python -m pytest --durations=15
 
-# the map's tests wait for numba to compile
+# what is trained, started or compiled stays out, also of the collecting
 quick: .stamp-test
-	$(BIN)/python -m pytest -m "not model and not jobs and not browser and not notebook" -x \
-		--ignore tests/maps/test_maps_project.py
+	$(BIN)/python -m pytest -q -x -m "not slow and not model and not jobs and not browser and not notebook" \
+		--ignore tests/browser --ignore tests/jobs --ignore tests/maps
 
 lint: .stamp-test
 	$(BIN)/ruff check .

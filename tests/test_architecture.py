@@ -19,6 +19,7 @@ def test_imports_run_one_way():
 HEAVY = "{'torch', 'transformers', 'sentence_transformers', 'umap', 'optuna', 'datasets', 'accelerate'}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [

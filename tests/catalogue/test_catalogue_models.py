@@ -221,6 +221,7 @@ except ModelUnavailableError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["local_folder(resolve_base('MPNET_BASE'))", "resolve_base('some/model')"])
 @pytest.mark.parametrize("offline", ["silent", "declared"])
 def test_without_a_hub_the_error_comes_soon_and_names_both_remedies(call, offline, silent_hub, tmp_path):

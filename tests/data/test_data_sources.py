@@ -123,6 +123,7 @@ except DataError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offline", ["silent", "declared"])
 def test_without_a_network_a_name_fails_soon_with_a_remedy(offline, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -11,6 +11,8 @@ from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.split import split
 from embedtune_nb.errors import DataError
 
+pytestmark = pytest.mark.slow
+
 # Stems of letters that near-copy detection cannot confuse; a text is a stem in one of three dresses.
 STEMS = [chr(97 + n) * 3 + " " + chr(122 - n) * 4 + f" {n * 7919 % 1000:03d}" for n in range(26)]
 DRESSES = (str, str.upper, lambda text: f"  {text}, !")

@@ -244,6 +244,7 @@ def test_columns_announced_together_share_a_pass_without_padding(build, texts):
     assert shapes == [(1, sum(int(column["attention_mask"].sum()) for column in columns))]
 
 
+@pytest.mark.slow
 def test_dropout_of_attention_averages_to_none(build, texts):
     encoder = Encoder(build("bert", "sdpa"), 64)
     exact = encoder.embed(texts[:8])

@@ -12,6 +12,8 @@ from embedtune_nb.evaluation.evaluate import evaluate
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.verdict import paired_verdict
 
+pytestmark = pytest.mark.slow
+
 
 class Words:
     """Bags of hashed words: the fewer places, the more words are taken for one another."""

@@ -16,6 +16,8 @@ from embedtune_nb.evaluation.tails import opposed_p_values
 from embedtune_nb.evaluation.traits import traits_of
 from embedtune_nb.evaluation.verdict import Verdict, paired_verdict
 
+pytestmark = pytest.mark.slow
+
 
 def evaluation(values, traits=None, **others):
     ids = [f"q{i}" for i in range(len(values))]

@@ -55,6 +55,7 @@ def test_nineteen_of_twenty_near_duplicates_are_found(how: str) -> None:
     assert not found & set(range(1200))  # and nothing else
 
 
+@pytest.mark.slow
 def test_fifty_thousand_rows_are_linted_in_seconds_and_their_faults_found() -> None:
     originals = _texts(45_000, seed=32, words=12)
     draw = random.Random(33)

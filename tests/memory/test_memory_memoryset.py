@@ -23,7 +23,7 @@ from embedtune_nb.errors import (
     PlanError,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore:Opened the memoryset")
+pytestmark = [pytest.mark.filterwarnings("ignore:Opened the memoryset"), pytest.mark.slow]
 
 
 @pytest.fixture

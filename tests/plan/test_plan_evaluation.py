@@ -9,6 +9,8 @@ from embedtune_nb.errors import PlanError
 from embedtune_nb.evaluation.metrics import parse_metric
 from embedtune_nb.plan.metrics import RETRIEVAL_FAMILIES, selecting_metric
 
+pytestmark = pytest.mark.slow
+
 
 def test_pairs_are_evaluated_every_50_steps_and_the_best_weights_kept(base, plan_for, pairs):
     plan = plan_for(pairs(rows=6000), {"batch_size": 32})

@@ -38,6 +38,7 @@ def test_the_defaults_of_prediction(plan_for, labeled):
     assert {name: plan[name] for name in expected} == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["labeled", "pairs"])
 def test_the_defaults_of_contrastive(plan_for, labeled, pairs, kind):
     plan = plan_for(labeled(rows=9000) if kind == "labeled" else pairs(rows=9000), loss="contrastive")
@@ -53,6 +54,7 @@ def test_the_defaults_of_contrastive(plan_for, labeled, pairs, kind):
     assert {name: plan[name] for name in expected} == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "batch", "steps"), [(9000, 128, 53), (4000, 64, 50), (400, 32, 10)])
 def test_a_short_run_has_a_smaller_batch_and_says_so(plan_for, pairs, rows, batch, steps):
     plan = plan_for(pairs(rows=rows), {"eval_steps": "end"})

@@ -24,6 +24,8 @@ from embedtune_nb.training.adapter_modules import ADAPTERS, LowRankAdapter
 from embedtune_nb.training.closed_form import evening_map, ridge_to_identity
 from embedtune_nb.training.finetune import run_finetune
 
+pytestmark = pytest.mark.slow
+
 FORMS, SIDES = ("linear", "low_rank", "two_layer"), ("both", "query")
 
 

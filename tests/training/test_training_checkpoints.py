@@ -10,6 +10,8 @@ from embedtune_nb.encoder.load import load_folder
 from embedtune_nb.training.build import build_trainer
 from embedtune_nb.training.checkpoint import latest_checkpoint
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {
     "loss": "contrastive",
     "epochs": 2,

@@ -18,6 +18,8 @@ from embedtune_nb.store.job_folder import create
 from embedtune_nb.training.build import build_trainer
 from embedtune_nb.worker import run as run_job
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {
     "epochs": 1,
     "max_steps": 2,

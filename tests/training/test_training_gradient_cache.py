@@ -21,6 +21,8 @@ from embedtune_nb.training.losses import ObjectiveLoss
 from embedtune_nb.training.micro_batch import checkpoint_layers
 from embedtune_nb.training.objective import Objective, build_objective
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def texts(topic_rows) -> list[str]:

@@ -23,7 +23,7 @@ from embedtune_nb.store.job_folder import create
 from embedtune_nb.training import reload_check
 from embedtune_nb.training.finetune import run_finetune
 
-pytestmark = pytest.mark.jobs
+pytestmark = [pytest.mark.jobs, pytest.mark.slow]
 
 
 @pytest.fixture

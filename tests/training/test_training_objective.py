@@ -18,6 +18,8 @@ from embedtune_nb.plan.losses import losses_for
 from embedtune_nb.training.losses import RankingLoss
 from embedtune_nb.training.objective import Objective, build_objective
 
+pytestmark = pytest.mark.slow
+
 ROWS = 48
 TOPICS = ["money", "weather", "kitchen", "travel"]
 FITTING = [(kind, loss.name) for kind in KINDS for loss in losses_for(kind)]

@@ -14,6 +14,8 @@ from embedtune_nb.encoder.load import load_folder
 from embedtune_nb.store.events import Metrics
 from embedtune_nb.training.build import build_trainer
 
+pytestmark = pytest.mark.slow
+
 PEAK = 1e-2
 SETTINGS = {
     "loss": "contrastive",

@@ -23,6 +23,8 @@ from embedtune_nb.training.build import build_trainer
 from embedtune_nb.training.finetune import run_finetune
 from embedtune_nb.training.trainer import FinetuneTrainer
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {
     "loss": "contrastive",
     "epochs": 2,

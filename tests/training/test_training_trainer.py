@@ -21,6 +21,8 @@ from embedtune_nb.training.build import build_trainer
 from embedtune_nb.training.checkpoint import latest_checkpoint
 from embedtune_nb.training.head_scores import head_scores
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {
     "loss": "prediction",
     "epochs": 3,

@@ -22,6 +22,8 @@ from embedtune_nb.widgets.studio_plan import standing_of
 from embedtune_nb.widgets.studio_state import StudioState, parsed, suggested_name
 from embedtune_nb.widgets.studio_summaries import step_lines
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 60
 HOSTILE = "<img src=x onerror=alert(1)>"
 
