@@ -9,6 +9,8 @@ import pytest
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.split import PARTS, Split, split
 
+pytestmark = pytest.mark.slow
+
 WORDS = np.array([f"{a}{b}" for a in "bdfgklmnprst" for b in "aeiou"])
 COUNT = 40
 

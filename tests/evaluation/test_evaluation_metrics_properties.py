@@ -20,6 +20,8 @@ from sklearn.metrics import (
 from embedtune_nb.evaluation.metrics import score_queries
 from embedtune_nb.evaluation.statistics import statistic
 
+pytestmark = pytest.mark.slow
+
 quick = settings(max_examples=60, deadline=None)
 TREC = {"ndcg": "ndcg_cut", "map": "map_cut", "recall": "recall", "precision": "P"}
 
