@@ -42,6 +42,9 @@ LEAST_POINTS = 50
 _CURVE_POINTS = 200
 # With fewer steps than this, a curve says little and the learning rate has no time to rise and fall.
 _LEAST_STEPS = 50
+# Proxies are new weights that one batch moves little: of 77 classes of 4 to 120 training texts (static model,
+# two seeds, held-out training rows), macro F1 rose by 0.00 in 66 steps, by 0.05 in 260, as with `prediction`.
+_LEAST_STEPS_OF_PROXIES = 200
 # Smaller batches would make noise of the gradient; where the batch is what a row is compared with, sooner.
 _LEAST_BATCH, _LEAST_COMPARED = 16, 32
 # The share of the rows that is trained on where a part selects and a part judges.
@@ -207,8 +210,8 @@ def _choose_batch(choices: Choices, rows: Sequence[int]) -> None:
 
 def _batch_for_a_curve(loss: str, rows: Sequence[int], epochs: int, usual: int) -> int:
     least = _LEAST_COMPARED if LOSSES[loss].in_batch else _LEAST_BATCH
-    batch = usual
-    while batch > least and epochs * _steps(rows, batch) < _LEAST_STEPS:
+    batch, wanted = usual, _LEAST_STEPS_OF_PROXIES if loss == "proxy" else _LEAST_STEPS
+    while batch > least and epochs * _steps(rows, batch) < wanted:
         batch //= 2
     return batch
 

@@ -285,3 +285,11 @@ def test_a_curve_keeps_its_points_and_the_plan_says_so(plan_for, labeled):
     plan = plan_for(labeled(), {"max_steps": 200, "logging_steps": 90})
     assert plan["logging_steps"] == 4 and "you asked for 90" in plan.settings["logging_steps"].reason
     assert plan_for(labeled(), {"max_steps": 200, "logging_steps": 2})["logging_steps"] == 2
+
+
+def test_proxies_take_batches_small_enough_to_be_moved_often(plan_for, labeled):
+    usual = plan_for(labeled(rows=3000), {"epochs": 3}, loss="contrastive")
+    proxies = plan_for(labeled(rows=3000), {"epochs": 3}, loss="proxy")
+    assert proxies["steps_total"] >= 200 > usual["steps_total"]
+    assert "would make a run of" in proxies.settings["batch_size"].reason
+    assert plan_for(labeled(rows=3000), {"batch_size": 100}, loss="proxy")["batch_size"] == 100
