@@ -95,11 +95,15 @@ def _read_retrieval(folder: Path, rows: int, seed: int) -> tuple[Datasource, Dat
 class Race:
     """One data set, one base, one seed: everything is trained on and judged by the same rows."""
 
-    def __init__(self, base: str, train: Datasource, test: Datasource, seed: int) -> None:
+    def __init__(
+        self, base: str, train: Datasource, test: Datasource, seed: int, before: Evaluation | None = None
+    ) -> None:
         self.base, self.train, self.test, self.seed = resolve_base(base), train, test, seed
         self.plan, self.split = self._plan(None)
         self.settings = {name: setting.value for name, setting in self.plan.settings.items()}
-        self.before = self._judge(self._load())
+        # neighbours come from the training rows, which a seed chooses; elsewhere every seed has the same base
+        shared = before if self.split.verdict.kind not in ("labeled", "scored") else None
+        self.before = shared or self._judge(self._load())
 
     def _plan(self, loss: str | None, **hyperparams: Any) -> Any:
         return resolve(
@@ -223,14 +227,17 @@ def main() -> None:
     names = options.sets or sorted(path.name for path in options.data.iterdir() if path.is_dir())
     table: list[dict[str, Any]] = []
     for name in names:
+        before = None
         for seed in options.seeds:
             train, test = read_set(options.data / name, options.rows, seed)
-            race = Race(options.base, train, test, seed)
+            race = Race(options.base, train, test, seed, before)
+            before = race.before
             metric = race.plan["metric"]
             plain = race.plain()
             results = {}
-            for loss in [loss.name for loss in losses_for(train.kind)][:_LOSSES]:
-                if options.losses is None or loss in options.losses:
+            fitting = [loss.name for loss in losses_for(train.kind)]
+            for loss in fitting[:_LOSSES] if options.losses is None else options.losses:
+                if loss in fitting:
                     results[loss] = race.ours(loss)
             found = []
             if plain is not None:
