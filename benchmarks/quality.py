@@ -96,8 +96,16 @@ class Race:
     """One data set, one base, one seed: everything is trained on and judged by the same rows."""
 
     def __init__(
-        self, base: str, train: Datasource, test: Datasource, seed: int, before: Evaluation | None = None
+        self,
+        base: str,
+        train: Datasource,
+        test: Datasource,
+        seed: int,
+        *,
+        before: Evaluation | None = None,
+        judge_in_bf16: bool = False,
     ) -> None:
+        self.judge_in_bf16 = judge_in_bf16
         self.base, self.train, self.test, self.seed = resolve_base(base), train, test, seed
         self.plan, self.split = self._plan(None)
         self.settings = {name: setting.value for name, setting in self.plan.settings.items()}
@@ -122,6 +130,7 @@ class Race:
 
     def _judge(self, encoder: Encoder) -> Evaluation:
         encoder.model.eval()
+        encoder.bf16 = self.judge_in_bf16
         reference = self.split.train if self.split.verdict.kind in ("labeled", "scored") else None
         settings = {**self.settings, "neighbor_eval_count": None, "neighbor_eval_pool_subsample": None}
         return evaluate(encoder, self.split.verdict, reference=reference, settings=settings)
@@ -221,6 +230,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=2000, help="most training rows")
     parser.add_argument("--seeds", nargs="*", type=int, default=[1, 2, 3])
     parser.add_argument("--losses", nargs="*", help="only these losses")
+    parser.add_argument(
+        "--judge-in-bf16", action="store_true", help="embed what is judged in bfloat16: all models alike"
+    )
     parser.add_argument("--json", type=Path, help="where to write the rows")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -230,7 +242,7 @@ def main() -> None:
         before = None
         for seed in options.seeds:
             train, test = read_set(options.data / name, options.rows, seed)
-            race = Race(options.base, train, test, seed, before)
+            race = Race(options.base, train, test, seed, before=before, judge_in_bf16=options.judge_in_bf16)
             before = race.before
             metric = race.plan["metric"]
             plain = race.plain()
