@@ -7,7 +7,7 @@ import os
 import ipywidgets
 import pandas as pd
 import pytest
-from scripted_job import ScriptedModel
+from studio_hands import PATIENCE, cards, control, parts, pick
 
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.errors import EmbedtuneError
@@ -18,21 +18,13 @@ from embedtune_nb.store.job_folder import create
 from embedtune_nb.store.locks import take
 from embedtune_nb.widgets.data_choice import DataChoice
 from embedtune_nb.widgets.data_picker import DataPicker
-from embedtune_nb.widgets.regressions_table import RegressionsTable
-from embedtune_nb.widgets.studio import Studio
 from embedtune_nb.widgets.studio_plan import standing_of
 from embedtune_nb.widgets.studio_state import StudioState, parsed, suggested_name
 from embedtune_nb.widgets.studio_summaries import step_lines
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 60
 HOSTILE = "<img src=x onerror=alert(1)>"
-
-
-@pytest.fixture
-def table(topic_rows):
-    return pd.DataFrame(topic_rows).rename(columns={"value": "question", "label": "topic"})
 
 
 @pytest.fixture
@@ -46,39 +38,6 @@ def pairs(topic_rows):
     return Datasource.from_dict(
         {"anchor": texts, "positive": [f"{text} again" for text in texts]}, name="pairs"
     )
-
-
-@pytest.fixture
-def studio_of(home):
-    """Return a function that makes a Studio on some variables; it is closed after the test."""
-    made = []
-
-    def make(**variables):
-        made.append(Studio(namespace=variables))
-        return made[-1]
-
-    yield make
-    for studio in made:
-        studio.close()
-
-
-def pick(studio, name, origin="frame"):
-    control(studio, "Data").value = DataChoice(origin, name)
-    return studio.wait(PATIENCE)
-
-
-def parts(widget):
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from parts(child)
-
-
-def control(box, label):
-    return next(part for part in parts(box) if getattr(part, "description", "") == label)
-
-
-def cards(studio, testid):
-    return next(part for part in parts(studio) if getattr(part, "testid", "") == testid)
 
 
 def marks(state):
@@ -382,40 +341,3 @@ def test_a_name_that_cannot_be_looked_up_harms_nothing_else(studio_of, table, ho
 
 
 # Errands -----------------------------------------------------------------------------------------------
-
-
-class OpenedModel(ScriptedModel):
-    def _repr_html_(self):
-        return "<b>verdict</b>"
-
-
-def ask_what_got_worse(studio, name):
-    """Show the step Result with a model, and press the button."""
-    step = studio._steps["result"]
-    studio.step = "result"
-    with studio._desk.lock:
-        step.show(OpenedModel(name))
-    control(studio, "What got worse").click()
-    studio.wait(PATIENCE)
-    return step
-
-
-def test_the_result_shows_what_got_worse_and_the_code_for_it(studio_of, table):
-    studio = pick(studio_of(table=table), "table")
-    step = ask_what_got_worse(studio, "tuned")
-    (shown,) = step._worse_place.children
-    assert isinstance(shown, RegressionsTable) and len(shown.to_frame()) == 30
-    assert studio.code.endswith("model = job.result()  # waits for the end\nmodel.regressions()")
-    with studio._desk.lock:
-        step._viewed("model.map()")
-    assert studio.code.endswith("display(model.regressions())\nmodel.map()")
-    step.show(OpenedModel("another"))
-    assert step._worse_place.children == () and not control(studio, "What got worse").disabled
-
-
-def test_what_cannot_be_told_is_said_and_may_be_asked_for_again(studio_of, table):
-    studio = pick(studio_of(table=table), "table")
-    step = ask_what_got_worse(studio, "lost")
-    assert step._worse_place.children == () and not step._show_worse.disabled
-    assert "no longer kept" in step._problem.value
-    assert studio.code.endswith("model.verdict")
