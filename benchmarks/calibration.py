@@ -28,6 +28,7 @@ from quality import Race, read_set
 from embedtune_nb import datasets
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.evaluation.calibration import calibrate
+from embedtune_nb.evaluation.decision import DIFFERING_MIN
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.statistics import ROW_VALUES
 from embedtune_nb.evaluation.verdict import paired_verdict
@@ -120,7 +121,8 @@ def report(table: pd.DataFrame) -> int:
             f"{most['gap_equal']} at equal error. Beyond the bounds: {beyond} of {len(rows)}"
         )
     errors = table[table["error"] > _ERROR_MAX]
-    weak = table[table[["gap", "gap_equal"]].min(axis=1) > _POWER_GAP_MAX]
+    able = table["rows"] * table["changed"] >= DIFFERING_MIN  # fewer changes never show a difference
+    weak = table[able & (table[["gap", "gap_equal"]].min(axis=1) > _POWER_GAP_MAX)]
     for title, rows in (("errs too often", errors), ("sees too little", weak)):
         for row in rows.to_dict("records"):
             print(

@@ -8,7 +8,7 @@ import numpy as np
 # sample than of where it comes from: samples that miss the rare large changes look even, and those that hold
 # them need no warning. There, the stricter level of the other two tests (`decision.level_of`) keeps errors
 # as rare and costs less power (benchmarks/README.md).
-_SKEWNESS_MIN = 4.0
+_SKEWNESS_MIN = 3.0
 _ROWS_MIN = 3
 
 
@@ -28,7 +28,7 @@ def opposed_p_values(changes: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        (...,) p-values; 0 where the skewness is within 4 or does not speak against the sign, nothing varies,
+        (...,) p-values; 0 where the skewness is within 3 or does not speak against the sign, nothing varies,
         or there are fewer than 3 rows.
     """
     from scipy.stats import t as student
