@@ -111,17 +111,24 @@ class Improving:
             ``"partial_match"`` (part of what is asked), ``"same_group"`` (domain confusion: same group, or a
             neighbouring label), ``"contradiction"`` (nli data).
         model
-            A model, a name or a folder: ranks, or judges what another strategy ranks.
+            A model, a name or a folder. For ``"model"`` and ``"same_group"`` it ranks; the quickest one on
+            this machine if None. For the others it only judges how near a candidate is to the positive.
         per_row
             Most negatives for a row.
-        rank_range, score_range
-            First and last rank (1 the nearest), least and highest score that may serve.
+        rank_range
+            First and last rank that may serve, 1 the nearest; known positives are not counted.
+        score_range
+            Least and highest score that may serve, in the measure of the strategy. ``"partial_match"``: the
+            share of the query's words, weighted by rarity, 0.3 to 0.8.
         absolute_margin, relative_margin
-            How far below its positive a candidate must score not to be set aside as suspected of being right.
+            A candidate is suspected of being right if it scores above ``positive - absolute_margin`` or
+            ``positive * (1 - relative_margin)``. ``"auto"``: 0.05 where a model scores, else None, and None
+            for labeled data, where another label says that a text is no positive.
         order
-            ``"source"``, or ``"easy_to_hard"`` for a curriculum.
+            ``"source"``, or ``"easy_to_hard"`` for a curriculum: rows by how near their hardest negative
+            comes to the positive.
         pick
-            ``"hardest"`` or ``"random"``.
+            ``"hardest"`` takes the nearest of those that may serve, ``"random"`` any of them.
         seed
             Of random picks, and of the positives of labeled rows.
         progress
@@ -130,8 +137,8 @@ class Improving:
         Returns
         -------
         MinedTriplets
-            A Datasource of the kind ``triplets`` with a ``report``: kept, dropped and why, set aside. The
-            options in full: :func:`embedtune_nb.mining.mine.mine_hard_negatives`.
+            A Datasource of the kind ``triplets`` with a ``report``: kept, dropped and why, set aside. Never
+            among the negatives: known positives, copies and near-copies of the anchor or of a positive.
 
         Raises
         ------

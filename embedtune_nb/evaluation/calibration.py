@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,8 @@ from embedtune_nb.evaluation.tails import opposed_p_values
 _SHIFT = 2.8
 #: Data sets judged at once: their values under all resamples are held in memory.
 _AT_ONCE = 250
+#: Rows that changed, of those drawn, for centring to leave a real distribution.
+_CHANGED_MIN = 15
 
 
 def calibrate(
@@ -29,14 +31,19 @@ def calibrate(
 ) -> pd.DataFrame:
     """Measure the verdict's error rates and its power on real differences of single rows.
 
-    Data sets are drawn with replacement from *changes*, centred to mean zero, so that every "better" and
-    "worse" is an error; and once more from *changes* shifted so that a true gain of 2.8 standard errors
-    is there to be seen.
+    Data sets are drawn with replacement from *changes*, made to have mean zero, so that every "better" and
+    "worse" is an error; and once more with a true gain of 2.8 standard errors to be seen.
+
+    The mean is made zero by centring. That makes a small loss of every tie, and where so few rows changed
+    that a data set may hold none of the gains which balance those, no test of the mean can tell. Where
+    fewer than 15 of the rows drawn changed, the values therefore stay, ties too, and are drawn with the
+    weights nearest to equal ones under which their mean is zero, or the gain (exponential tilting: Efron,
+    1981).
 
     Parameters
     ----------
     changes
-        (n,) after minus before of the rows of a real comparison.
+        (n,) after minus before of the rows of a real comparison; some of them differ.
     rows
         Sizes of the data sets.
     draws
@@ -49,31 +56,63 @@ def calibrate(
     Returns
     -------
     pandas.DataFrame
-        A row a size: `rows`, the shares `better` and `worse` without a difference, `power` (the share
-        called better with one), `t_power` (that of the paired t-test, two-sided, at the same level), and
-        `t_better`, `t_worse` beside the first two.
+        A row a size: `rows`, how the mean was made zero (`null`: ``"centred"`` or ``"weighted"``), the
+        shares `better` and `worse` without a difference, `power` (the share called better with one),
+        `t_better`, `t_worse` and `t_power` of the paired t-test (two-sided, 5 %), and `t_power_equal`, its
+        power with the critical value at which it errs as often as the verdict.
     """
-    centred = np.asarray(changes, float) - np.mean(changes)
     found = []
     for size in rows:
         rng = np.random.default_rng([seed, size])
-        shift = _SHIFT * centred.std() / np.sqrt(size)
-        still = centred[rng.integers(0, len(centred), (draws, size))]
-        moved = centred[rng.integers(0, len(centred), (draws, size))] + shift
-        ours = answers_of(still, resamples=resamples)
-        theirs = _t_answers(still)
+        null, draw = _drawing(np.asarray(changes, float), size, draws, rng)
+        still, moved = draw(0.0), draw(_SHIFT)
+        ours, theirs = answers_of(still, resamples=resamples), _t_answers(still)
+        better = float((ours == BETTER).mean())
         found.append(
             {
                 "rows": size,
-                "better": float((ours == BETTER).mean()),
+                "null": null,
+                "better": better,
                 "worse": float((ours == WORSE).mean()),
                 "t_better": float((theirs == BETTER).mean()),
                 "t_worse": float((theirs == WORSE).mean()),
                 "power": float((answers_of(moved, resamples=resamples) == BETTER).mean()),
                 "t_power": float((_t_answers(moved) == BETTER).mean()),
+                "t_power_equal": _share_beyond(_t_values(still), better, _t_values(moved)),
             }
         )
     return pd.DataFrame(found)
+
+
+def _drawing(
+    changes: np.ndarray, size: int, draws: int, rng: np.random.Generator
+) -> tuple[str, Callable[[float], np.ndarray]]:
+    """Return how the mean is made zero, and what draws (draws, size) with a gain in standard errors."""
+    if (changes != 0).mean() * size >= _CHANGED_MIN:
+        centred = changes - changes.mean()
+        error = centred.std() / np.sqrt(size)
+        return "centred", lambda gain: centred[rng.integers(0, len(centred), (draws, size))] + gain * error
+    even = _weights(changes, 0.0)
+    error = np.sqrt(even @ changes**2 / size)
+    return "weighted", lambda gain: rng.choice(
+        changes, (draws, size), p=even if gain == 0 else _weights(changes, gain * error)
+    )
+
+
+def _weights(changes: np.ndarray, mean: float) -> np.ndarray:
+    """Return weights proportional to ``exp(slope * change)`` whose mean change is *mean*, or near to it."""
+    from scipy.optimize import brentq
+
+    unit = np.abs(changes).max()
+
+    def of(slope: float) -> np.ndarray:
+        exponent = slope * changes / unit
+        raw = np.exp(exponent - exponent.max())
+        return raw / raw.sum()
+
+    steepest = 500.0
+    inside = np.clip(mean, *(of(slope) @ changes for slope in (-steepest, steepest)))
+    return of(brentq(lambda slope: of(slope) @ changes - inside, -steepest, steepest))
 
 
 def answers_of(changes: np.ndarray, *, resamples: int = 10_000, seed: int = 0) -> np.ndarray:
@@ -110,3 +149,13 @@ def _t_answers(changes: np.ndarray) -> np.ndarray:
     tested = ttest_1samp(changes, 0.0, axis=1)
     called = np.where(tested.statistic > 0, BETTER, WORSE)
     return np.where(tested.pvalue < LEVEL, called, "")
+
+
+def _t_values(changes: np.ndarray) -> np.ndarray:
+    mean, spread = changes.mean(axis=1), changes.std(axis=1, ddof=1)
+    return np.divide(mean, spread, out=np.zeros_like(mean), where=spread > 0)
+
+
+def _share_beyond(still: np.ndarray, share: float, moved: np.ndarray) -> float:
+    """Return how much of *moved* lies beyond the value that only *share* of *still* lies beyond."""
+    return float((moved > np.quantile(still, 1 - share, method="higher")).mean())

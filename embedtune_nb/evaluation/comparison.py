@@ -21,8 +21,6 @@ CONFIDENCE = 0.95
 _TIE = 1e-9
 # Ranking the rows of every resample anew: 40 million ranks take some 5 s on one core.
 _RANKS_MAX, _RESAMPLES_MIN, _UNLIMITED = 40_000_000, 1_000, 10**9
-#: Skewness and kurtosis of fewer say nothing.
-_OF_TAILS_MIN = 10
 
 
 def comparable(before: Evaluation, after: Evaluation) -> list[str]:
@@ -163,7 +161,7 @@ class Comparison:
             return 0.0
         change = self._changes[name]
         sums = np.bincount(group_of_row, weights=change - change.mean())
-        if len(sums) < max(_OF_TAILS_MIN, len(change) / 2):
+        if len(sums) < len(change) / 2:
             return 0.0
         return float(opposed_p_values(change.mean() + sums * len(sums) / len(change)))
 

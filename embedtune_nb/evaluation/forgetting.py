@@ -92,6 +92,12 @@ class Forgetting:
         return self.topics_after - self.topics_before
 
     @property
+    def standard_error(self) -> float:
+        """Of the change, topics being the independent units."""
+        quantile = stats.t.ppf((1 + _CONFIDENCE) / 2, len(set(general_probe().topics)) - 1)
+        return float((self.high - self.low) / 2 / quantile)
+
+    @property
     def answer(self) -> str:
         """``"forgotten"`` or ``"gained"`` where the interval excludes zero, else ``"no loss shown"``."""
         if self.high < 0:

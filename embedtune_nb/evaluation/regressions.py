@@ -194,8 +194,12 @@ class Regressions:
         return self.training_rows().mine_hard_negatives(strategy, **{"model": self.model, **options})
 
     def fix(self, *names: str, **options: Any) -> Datasource:
-        """Mend faults of the training part; arguments as in ``Datasource.fix``, `names` by :attr:`causes`."""
-        return self.reference.fix(*names, **options)
+        """Mend faults of the training part; arguments as in ``Datasource.fix``, `names` by :attr:`causes`.
+
+        Where vectors are needed, `model` is the tuned one unless another is given.
+        """
+        known = {} if "vectors" in options else {"model": self.model}
+        return self.reference.fix(*names, **{**known, **options})
 
     def map(self, **options: Any) -> Any:
         """Show the held-out rows before and after in one picture, coloured by likely cause.

@@ -53,22 +53,12 @@ class Task:
     @property
     def neighbor_count(self) -> int:
         """How many neighbours are asked."""
-        count = self.settings.get("neighbor_count")
-        count = NEIGHBOR_COUNT if count is None else count
-        if not _whole(count) or count < 1:
-            raise PlanError(f"neighbor_count is {count!r}.", expected="a whole number from 1")
-        return int(count)
+        return check_neighbor_count(self.settings.get("neighbor_count"))
 
     @property
     def weighted(self) -> bool:
         """Whether neighbours vote with their similarity, and not all alike."""
-        weighting = self.settings.get("neighbor_weighting") or WEIGHTINGS[0]
-        if weighting not in WEIGHTINGS:
-            raise PlanError(
-                f"neighbor_weighting is {weighting!r}. {did_you_mean(weighting, WEIGHTINGS)}".strip(),
-                expected=" or ".join(map(repr, WEIGHTINGS)),
-            )
-        return weighting == WEIGHTINGS[0]
+        return check_weighting(self.settings.get("neighbor_weighting")) == WEIGHTINGS[0]
 
     def pool(self) -> Datasource:
         """Return the reference, whose texts are asked for their label or score."""
@@ -92,6 +82,37 @@ def check_seed(seed: Any) -> int:
     if not _whole(seed) or not 0 <= seed < 2**32:
         raise PlanError(f"seed is {seed!r}.", expected="a whole number from 0", fix="give such a number.")
     return int(seed)
+
+
+def check_neighbor_count(count: Any) -> int:
+    """Return how many neighbours are asked: *count*, or 5 for None.
+
+    Raises
+    ------
+    PlanError
+        If it is no whole number from 1.
+    """
+    count = NEIGHBOR_COUNT if count is None else count
+    if not _whole(count) or count < 1:
+        raise PlanError(f"neighbor_count is {count!r}.", expected="a whole number from 1")
+    return int(count)
+
+
+def check_weighting(weighting: Any) -> str:
+    """Return how neighbours vote: *weighting*, or ``"similarity"`` for None.
+
+    Raises
+    ------
+    PlanError
+        If there is no such weighting.
+    """
+    weighting = weighting or WEIGHTINGS[0]
+    if weighting not in WEIGHTINGS:
+        raise PlanError(
+            f"neighbor_weighting is {weighting!r}. {did_you_mean(str(weighting), WEIGHTINGS)}".strip(),
+            expected=" or ".join(map(repr, WEIGHTINGS)),
+        )
+    return str(weighting)
 
 
 def _whole(value: Any) -> bool:

@@ -43,7 +43,8 @@ class Verdict:
         rows do not have: on which the error (scores), the rank error (pairs) or the answer (labels) did.
     answer
         ``"better"`` (the interval lies wholly on the good side of zero: below it for an error, and the
-        permutation test agrees), ``"worse"`` (wholly on the other) or ``"no difference shown"``.
+        permutation test agrees at the level that so many rows allow: 4 % for 50, nearly 5 % for 500),
+        ``"worse"`` (wholly on the other) or ``"no difference shown"``.
     explanation
         Why nothing is shown and what would help; empty for a clear answer.
     resamples, seed
@@ -61,7 +62,7 @@ class Verdict:
         Two-sided p-value of the permutation test; None in verdicts of earlier versions.
     opposed_p
         P-value where rare large changes speak against the answer, else 0; see
-        :mod:`embedtune_nb.evaluation.tails`. Above 5 % it takes the answer back.
+        :mod:`embedtune_nb.evaluation.tails`. Above the level it takes the answer back.
     groups
         How many groups were resampled as a whole; None where each row stands for itself.
     slices

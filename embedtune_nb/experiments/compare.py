@@ -24,7 +24,7 @@ from embedtune_nb.evaluation.task import check_seed
 from embedtune_nb.evaluation.verdict import Verdict, paired_verdict
 from embedtune_nb.experiments.comparison import Comparison, ranks_with_ties
 from embedtune_nb.experiments.entrants import Reading, entrants, seen_in_training
-from embedtune_nb.experiments.noise_floor import recorded_floor
+from embedtune_nb.experiments.noise_floor import RUNS_TO_RANK, recorded_floor
 from embedtune_nb.models.coerce import VALUE_COLUMN, to_datasource
 from embedtune_nb.models.embedding_model import EmbeddingModel
 from embedtune_nb.models.finetuned import FinetunedEmbeddingModel
@@ -125,7 +125,8 @@ def compare(
         ignore_index=True,
     )
     primary = evaluations[against].primary
-    floor = _noise_band(chosen, primary)
+    floor, unusable = _noise_band(chosen, primary)
+    notes += unusable
     frame["rank"] = frame.groupby("metric")["value"].transform(
         lambda values: ranks_with_ties(
             values, floor if values.name == primary else None, lower=lower_is_better(str(values.name))
@@ -256,13 +257,24 @@ def _inputs(evaluation: Evaluation, name: str) -> tuple[np.ndarray, np.ndarray]:
     return evaluation.votes.columns.get_indexer(truth), evaluation.votes.to_numpy(float)
 
 
-def _noise_band(chosen: dict[str, EmbeddingModel], metric: str) -> float | None:
-    """Return the widest recorded noise band of the tuned models, None where none was measured."""
-    floors = [
-        recorded_floor(model) for model in chosen.values() if isinstance(model, FinetunedEmbeddingModel)
-    ]
-    bands = [floor.bands[metric] for floor in floors if floor is not None and metric in floor.bands]
-    return max(bands, default=None)
+def _noise_band(chosen: dict[str, EmbeddingModel], metric: str) -> tuple[float | None, list[str]]:
+    """Return the widest recorded noise band of the tuned models, and what is said of unusable ones.
+
+    The band is None where none was measured with seeds enough.
+    """
+    bands, notes = [], []
+    for name, model in chosen.items():
+        floor = recorded_floor(model) if isinstance(model, FinetunedEmbeddingModel) else None
+        if floor is None or metric not in floor.bands:
+            continue
+        if len(floor.runs) < RUNS_TO_RANK:
+            notes.append(
+                f"The noise floor of {name} rests on {len(floor.runs)} seeds, too few to rank by: "
+                f"model.noise_floor(seeds={RUNS_TO_RANK}) gives a first idea, 5 a usable band."
+            )
+        else:
+            bands.append(floor.bands[metric])
+    return max(bands, default=None), notes
 
 
 @contextmanager

@@ -12,12 +12,12 @@ from embedtune_nb.data.copies import normalized
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.kinds import RETRIEVAL, TEXT_ROLES
 from embedtune_nb.data.split import Split
-from embedtune_nb.errors import DataError, EmbedtuneError
+from embedtune_nb.errors import DataError, EmbedtuneError, ModelUnavailableError, did_you_mean
 from embedtune_nb.jobs.job import Job
 from embedtune_nb.models.embedding_model import EmbeddingModel
 from embedtune_nb.models.finetuned import FinetunedEmbeddingModel
 from embedtune_nb.models.pretrained import PretrainedEmbeddingModel
-from embedtune_nb.models.record import find_record
+from embedtune_nb.models.record import find_record, model_names
 from embedtune_nb.store.names import PATTERN
 
 
@@ -114,12 +114,22 @@ def _model(model: Any) -> EmbeddingModel:
     if isinstance(model, str) and PATTERN.fullmatch(model) and find_record(model) is not None:
         return FinetunedEmbeddingModel.open(model)
     if isinstance(model, str) or hasattr(model, "__fspath__"):
-        return PretrainedEmbeddingModel(str(model))
+        return _pretrained(str(model))
     raise DataError(
         f"A {type(model).__name__} was given as a model.",
         expected="a model, the name of one, a job that makes one, or a folder",
         fix="open it first: et.FinetunedEmbeddingModel.open(name).",
     )
+
+
+def _pretrained(name: str) -> PretrainedEmbeddingModel:
+    try:
+        return PretrainedEmbeddingModel(name)
+    except ModelUnavailableError as error:
+        hint = did_you_mean(name, model_names())
+        if not hint:
+            raise
+        raise ModelUnavailableError(error.found, expected=error.expected, fix=f"{hint}{error.fix}") from None
 
 
 def _bases_of(models: list[EmbeddingModel]) -> tuple[list[tuple[str, EmbeddingModel]], list[str]]:

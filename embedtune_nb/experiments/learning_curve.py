@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     import altair as alt
 
 
+#: Of the smallest part.
+_ROWS_MIN = 2
+
+
 @dataclass(frozen=True, repr=False)
 class LearningCurve:
     """What came of the same recipe on growing parts of the data.
@@ -211,6 +215,12 @@ def learning_curve(
         order = _order(whole.train, seed + repeat)
         for share in shares:
             part = _first(whole.train, order, share)
+            if len(part) < _ROWS_MIN:
+                raise PlanError(
+                    f"A share of {share:g} is {len(part)} of {len(whole.train):,} training rows.",
+                    expected=f"at least {_ROWS_MIN} rows in the smallest part",
+                    fix="give larger fractions, or more data.",
+                )
             plan, parts = resolve(
                 base,
                 part,

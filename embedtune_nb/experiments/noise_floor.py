@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import altair as alt
 
 _RECORD = "noise_floor.json"
+#: Of two runs, Student's t is 12.7: a band that calls everything a tie.
+RUNS_TO_RANK = 3
 
 
 @dataclass(frozen=True, repr=False)
@@ -103,10 +105,11 @@ class NoiseFloor:
 
     def __repr__(self) -> str:
         row = self.to_frame().iloc[0]
+        few = f" {len(self.runs)} seeds hardly tell: 3 give a first idea, 5 a usable band."
         return (
             f"{self.model}: {directed_name(self.primary)} {row['mean']:.3f} over {len(self.runs)} seeds, "
             f"standard deviation {row['spread']:.4f}; two runs that differ by no more than {row['band']:.3f} "
-            "are a tie."
+            f"are a tie.{few if len(self.runs) < RUNS_TO_RANK else ''}"
         )
 
     def _repr_html_(self) -> str:

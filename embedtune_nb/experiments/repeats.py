@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from embedtune_nb.errors import AlreadyExistsError, JobFailedError, PlanError
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.jobs.feed import ALIVE_STATES
 from embedtune_nb.jobs.job import Job, latest_job, submit
+from embedtune_nb.jobs.progress import show_progress
 from embedtune_nb.models.finetuned import FinetunedEmbeddingModel
 from embedtune_nb.models.record import find_record
 from embedtune_nb.plan.plan import Plan
@@ -21,7 +21,6 @@ from embedtune_nb.store.job_folder import create
 from embedtune_nb.store.locks import locked
 from embedtune_nb.training.kept import load_evaluation
 
-_POLL_SECONDS = 0.1
 _CARRIED_ON = ("stopped", "failed", "lost")
 
 
@@ -77,7 +76,7 @@ def carry_out(repeats: Sequence[Repeat], *, what: str, if_exists: str, keep: Col
     jobs = []
     for number, repeat in enumerate(repeats, start=1):
         job = _job_of(repeat)
-        _follow(job, f"{what}: run {number} of {len(repeats)}")
+        show_progress(job, f"{what}: run {number} of {len(repeats)}")
         if job.status != "done":
             job.result()  # raises with the reason
         if repeat.plan.name not in keep:
@@ -138,20 +137,3 @@ def _drop(job: Job) -> None:
     record = find_record(job.name)
     if record is not None and record.job_id == job.id:
         FinetunedEmbeddingModel.drop(job.name)
-
-
-def _follow(job: Job, what: str) -> None:
-    from tqdm.auto import tqdm
-
-    feed = job.feed()
-    feed.poll()
-    if feed.snapshot.ended:
-        return
-    with tqdm(total=1, leave=False, bar_format="{desc} {bar} {n_fmt}/{total_fmt}") as bar:
-        while not feed.snapshot.ended:
-            if feed.poll():
-                snapshot = feed.snapshot
-                bar.set_description_str(f"{what}, {snapshot.phase or 'starting'}", refresh=False)
-                bar.total, bar.n = max(1, snapshot.steps_total), snapshot.steps_completed
-                bar.refresh()
-            time.sleep(_POLL_SECONDS)

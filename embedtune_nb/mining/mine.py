@@ -32,77 +32,20 @@ _MUCH_SET_ASIDE = 0.5
 
 
 def mine_hard_negatives(
-    data: Datasource,
-    strategy: str = "model",
-    *,
-    model: Any = None,
-    per_row: int = 3,
-    rank_range: tuple[int, int] = (1, 100),
-    score_range: tuple[float, float] | None = None,
-    absolute_margin: float | None = None,
-    relative_margin: float | str | None = "auto",
-    order: str = "source",
-    pick: str = "hardest",
-    seed: int = 0,
-    progress: bool = True,
+    data: Datasource, strategy: str, *, model: Any, seed: int, progress: bool, **asked: Any
 ) -> MinedTriplets:
-    """Find texts that look like right answers and are none.
+    """Do what :meth:`embedtune_nb.data.datasource.Datasource.mine_hard_negatives` says.
 
     Parameters
     ----------
-    data
-        Pairs, triplets (their negatives join the documents), retrieval, nli (entailments are the
-        positives) or labeled data (a row's positive is another of its label).
-    strategy
-        ``"model"``, ``"bm25"``, ``"partial_match"``, ``"same_group"`` or ``"contradiction"``.
-    model
-        A model, a name or a folder. For ``"model"`` and ``"same_group"`` it ranks; the quickest one on this
-        machine if None. For the others it only judges how near a candidate is to the positive.
-    per_row
-        Most negatives for a row.
-    rank_range
-        First and last rank that may serve, 1 the nearest; known positives are not counted.
-    score_range
-        Least and highest score that may serve, in the measure of the strategy. ``"partial_match"``: the
-        share of the query's words, weighted by rarity, 0.3 to 0.8.
-    absolute_margin, relative_margin
-        A candidate is suspected of being right if it scores above ``positive - absolute_margin`` or
-        ``positive * (1 - relative_margin)``. ``"auto"``: 0.05 where a model scores, else None, and None
-        for labeled data, where another label says that a text is no positive.
-    order
-        ``"easy_to_hard"`` sorts the rows by how near their hardest negative comes to the positive.
-    pick
-        ``"hardest"`` takes the nearest of those that may serve, ``"random"`` any of them.
-    seed
-        Of random picks, and of the positives of labeled rows.
-    progress
-        Show a bar.
-
-    Returns
-    -------
-    MinedTriplets
-        A Datasource of the kind ``triplets`` with a ``report``. Never among the negatives: known
-        positives, copies and near-copies of the anchor or of a known positive.
-
-    Raises
-    ------
-    DataError
-        If the data or a setting cannot serve, or no row got a negative.
+    data, strategy, model, seed, progress
+        As there.
+    asked
+        The rest of its options; :func:`embedtune_nb.mining.settings.check_settings` takes them.
     """
     started = time.perf_counter()
     judged = model is not None or strategy in _BY_MODEL
-    settings = check_settings(
-        strategy,
-        judged=judged and data.kind != LABELED,
-        per_row=per_row,
-        rank_range=rank_range,
-        score_range=score_range,
-        absolute_margin=absolute_margin,
-        relative_margin=relative_margin,
-        order=order,
-        pick=pick,
-        seed=seed,
-    )
+    settings = check_settings(strategy, judged=judged and data.kind != LABELED, seed=seed, **asked)
     if strategy == "contradiction":
         pool, screened, notes = contradictions(data, settings)
     else:

@@ -26,7 +26,7 @@ PARTIAL = (0.3, 0.8)
 
 @dataclass(frozen=True)
 class Settings:
-    """The arguments of :func:`embedtune_nb.mining.mine.mine_hard_negatives`, checked."""
+    """The arguments of ``Datasource.mine_hard_negatives``, checked."""
 
     strategy: str
     per_row: int

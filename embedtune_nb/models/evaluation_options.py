@@ -13,7 +13,7 @@ from embedtune_nb.data.split import split
 from embedtune_nb.data.split_retrieval import as_retrieval
 from embedtune_nb.errors import PlanError
 from embedtune_nb.evaluation.neighbor import sample_rows
-from embedtune_nb.evaluation.task import check_seed
+from embedtune_nb.evaluation.task import check_neighbor_count, check_seed, check_weighting
 from embedtune_nb.models.evaluation_job import EvaluationTask
 
 _SIDES = ("right", "left")
@@ -35,9 +35,12 @@ def evaluation_task(
     Raises
     ------
     PlanError
-        If the seed or *subsample* is out of range, or *held_out* has no use for this kind of data.
+        If the seed, *subsample* or what is asked of neighbours is out of range, or *held_out* has no use
+        for this kind of data.
     """
     seed = check_seed(settings["seed"])
+    check_neighbor_count(settings["neighbor_count"])
+    check_weighting(settings["neighbor_weighting"])
     subsample = _checked_subsample(subsample)
     reference = None
     if source.kind in (LABELED, SCORED):

@@ -40,7 +40,8 @@ class MergeCurve:
         One row a weight: ``weight`` (0 is the base, 1 the tuned model), ``score`` of the deciding metric,
         how far it is ``behind`` the best and the ``standard_error`` of that, ``topics``,
         ``neighbors_kept`` and ``drift`` of the general probe (see
-        :class:`embedtune_nb.evaluation.forgetting.Forgetting`), and ``suggested``.
+        :class:`embedtune_nb.evaluation.forgetting.Forgetting`), ``topics_behind`` and ``topics_error`` among
+        the weights that are close to the best, and ``suggested``.
     model
         Name of the tuned model.
     metric
@@ -54,7 +55,11 @@ class MergeCurve:
 
     @property
     def suggested(self) -> float:
-        """The weight nearest the base that is at most one standard error behind the best."""
+        """The best weight among those which forgot least, of all at most one standard error behind the best.
+
+        Forgot least: neighbours of the same topic in the general probe, again within one standard error.
+        The base, where it is within one standard error of the best itself.
+        """
         return float(self._frame.loc[self._frame["suggested"], "weight"].iloc[0])
 
     @property
@@ -67,7 +72,8 @@ class MergeCurve:
             which = (
                 "the base itself is as good within one standard error: there is nothing to keep"
                 if self.suggested == 0.0
-                else "every step towards the base costs more than one standard error: keep the tuned model"
+                else "no step towards the base gives back anything that was forgotten without costing more "
+                "than one standard error: keep the tuned model"
             )
             return (
                 f"Suggested weight {self.suggested:g}: {which} ({name} {base['score']:.3f} base, "

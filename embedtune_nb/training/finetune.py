@@ -124,7 +124,8 @@ class _Run:
         for objective, theirs_told in zip(self.plan.further, further, strict=True):
             self.emit(Notice(f"{objective.title}: {theirs_told.text}"))
         self.emit(Notice(f"{forgotten.text}.", "warning" if forgotten.answer == "forgotten" else "info"))
-        for sentence in advise_on_run(recorded_curves(self.folder.events), self.settings):
+        curves = recorded_curves(self.folder.events)
+        for sentence in advise_on_run(curves, self.settings, answer=verdict.answer):
             self.emit(Notice(sentence, "advice"))
         self._publish(before, after, verdict, further, forgotten, vectors)
         self.trainer.drop_progress()

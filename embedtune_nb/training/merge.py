@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -133,14 +134,13 @@ class _Merge:
         """Score every weight on the part that may choose, and write the curve."""
         assert self.split.selection is not None, "the split of a merge job has a part that chooses"
         evaluations: dict[float, Evaluation] = {}
-        rows, start = [], None
+        rows, probes = [], {}
         for weight in self.asked["weights"]:
             self.emit(Phase(f"weight {weight:g}"))
             with self.merging.at(weight) as encoder:
                 evaluations[weight] = self._evaluate(encoder, self.split.selection)
-                vectors = encoder.embed(general_probe().texts, progress=self._progress)
-            start = vectors if start is None else start
-            found = forgetting(start, vectors)
+                probes[weight] = encoder.embed(general_probe().texts, progress=self._progress)
+            found = forgetting(probes[0.0], probes[weight])
             rows.append(
                 {
                     "weight": weight,
@@ -151,7 +151,7 @@ class _Merge:
                 }
             )
         curve = pd.DataFrame(rows)
-        curve = suggest(curve, evaluations, self.settings["metric"], seed=self.settings["seed"])
+        curve = suggest(curve, evaluations, probes, self.settings["metric"], seed=self.settings["seed"])
         curve.to_parquet(self.folder.path / CURVE)
 
     def publish(self) -> None:
@@ -231,19 +231,29 @@ class _Merge:
 
 
 def suggest(
-    curve: pd.DataFrame, evaluations: Mapping[float, Evaluation], metric: str, *, seed: int
+    curve: pd.DataFrame,
+    evaluations: Mapping[float, Evaluation],
+    probes: Mapping[float, np.ndarray],
+    metric: str,
+    *,
+    seed: int,
 ) -> pd.DataFrame:
-    """Say how far every weight is behind the best, and which one to take.
+    """Say how far every weight is behind the best, in task and in general, and which one to take.
 
-    The one-standard-error rule (Breiman et al. 1984): of the weights whose metric is at most one standard
-    error of the paired difference behind the best, the one nearest the base.
+    The one-standard-error rule (Breiman et al. 1984), twice. Of the weights whose metric is at most one
+    standard error of the paired difference behind the best, those are kept whose share of neighbours of
+    the same topic is at most one standard error behind the best of them; of these, the one with the best
+    metric is taken. So nothing of the gain is given up where nothing general was lost. Where the base itself
+    is within one standard error of the best, it is the base.
 
     Parameters
     ----------
     curve
-        Columns `weight` (ascending) and `score`.
+        Columns `weight` (ascending from 0), `score` and `topics`.
     evaluations
         Of the same rows, by weight.
+    probes
+        (240, d) vectors of the general probe, by weight.
     metric
         What `score` is.
     seed
@@ -252,11 +262,13 @@ def suggest(
     Returns
     -------
     DataFrame
-        *curve* with `behind` (0 for the best, in the unit of the metric), `standard_error` of that, and
-        `suggested`, true in one row.
+        *curve* with `behind` (0 for the best, in the unit of the metric), `standard_error` of that,
+        `topics_behind` and `topics_error` (the same of `topics`, against the best of the weights that the
+        metric left; NaN for the others), and `suggested`, true in one row.
     """
-    scores = curve["score"].to_numpy()
-    best = curve["weight"].iloc[int(scores.argmin() if lower_is_better(metric) else scores.argmax())]
+    sign = -1 if lower_is_better(metric) else 1
+    gains = pd.Series(sign * curve["score"].to_numpy(), index=curve["weight"])
+    best = gains.idxmax()
     behind, errors = [], []
     for weight in curve["weight"]:
         compared = paired_verdict(
@@ -265,5 +277,13 @@ def suggest(
         behind.append(abs(compared.difference))
         errors.append((compared.high - compared.low) / _INTERVAL)
     curve = curve.assign(behind=behind, standard_error=errors)
-    close = (curve["behind"] <= curve["standard_error"]) | (curve["weight"] == best)
-    return curve.assign(suggested=curve.index == close.idxmax())
+    close = curve[(curve["behind"] <= curve["standard_error"]) | (curve["weight"] == best)]
+    least = probes[close["weight"][close["topics"].idxmax()]]
+    lost = {place: forgetting(least, probes[weight]) for place, weight in close["weight"].items()}
+    curve = curve.assign(
+        topics_behind=pd.Series({place: -found.change for place, found in lost.items()}),
+        topics_error=pd.Series({place: found.standard_error for place, found in lost.items()}),
+    )
+    kept = curve[curve["topics_behind"] <= curve["topics_error"]]
+    taken = 0.0 if 0.0 in set(close["weight"]) else gains[kept["weight"]].idxmax()
+    return curve.assign(suggested=curve["weight"] == taken)

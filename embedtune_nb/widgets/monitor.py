@@ -9,8 +9,9 @@ from ipywidgets import widget_serialization
 
 from embedtune_nb.widgets import static_twin
 from embedtune_nb.widgets.base import Widget
-from embedtune_nb.widgets.control import JobControl
+from embedtune_nb.widgets.control import JobControl, outside_the_cell
 from embedtune_nb.widgets.publisher import Publisher
+from embedtune_nb.widgets.regressions_table import RegressionsTable
 from embedtune_nb.widgets.summary import recipe_of, series_frame, summary_of
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class TrainingMonitor(Widget, stem="monitor"):
-    """A job while it runs and after: phases, curves, plan, log, code, verdict, and a Stop button.
+    """A job while it runs and after: phases, curves, plan, log, code, verdict, what got worse, and Stop.
 
     Several monitors may show the same job, from several kernels too; each one only reads.
 
@@ -37,6 +38,9 @@ class TrainingMonitor(Widget, stem="monitor"):
     summary = traitlets.Dict().tag(sync=True)
     recipe = traitlets.Dict().tag(sync=True)
     log_tail = traitlets.Unicode("").tag(sync=True)
+    regressions = traitlets.Instance(RegressionsTable, allow_none=True).tag(sync=True, **widget_serialization)
+    """What got worse, once somebody has asked for it."""
+    regressions_problem = traitlets.Unicode("").tag(sync=True)
     control = traitlets.Instance(JobControl, allow_none=True).tag(sync=True, **widget_serialization)
 
     _publisher: Publisher | None = None
@@ -49,6 +53,7 @@ class TrainingMonitor(Widget, stem="monitor"):
             "stop": self._stop,
             "snapshot": self._publisher.want_snapshot,
             "log": self._publisher.want_log,
+            "regressions": self._publisher.want_regressions,
         }
         super().__init__(
             summary=summary_of(self._feed.snapshot),
@@ -76,8 +81,9 @@ class TrainingMonitor(Widget, stem="monitor"):
         """End the background thread and remove the widget from the page. The job itself goes on."""
         if self._publisher is not None:  # a constructor that was refused leaves none
             self._publisher.close()
-        if self.control is not None:
-            self.control.close()
+        for part in (self.control, self.regressions):
+            if part is not None:
+                part.close()
         super().close()
 
     def fallback_html(self) -> str:
@@ -87,6 +93,18 @@ class TrainingMonitor(Widget, stem="monitor"):
     def read_log(self) -> str:
         """Return the end of the job's log, for the Log fold-out."""
         return self._job.log()
+
+    def find_regressions(self) -> None:
+        """Show what got worse, or why that cannot be told."""
+        if self.regressions is not None:
+            return
+        self.regressions_problem = ""
+        try:
+            found = self._job.result().regressions()
+        except Exception as error:  # a thread's traceback would go nowhere a user looks
+            self.regressions_problem = f"What got worse cannot be told: {error}"
+        else:
+            self.regressions, _ = outside_the_cell(lambda: RegressionsTable(found))
 
     def _stop(self) -> None:
         try:

@@ -37,6 +37,7 @@ class Publisher:
         # how many points of a series were sent, and step and time of the last of them
         self._sent: dict[str, tuple[int, tuple[float, float]]] = {}
         self._snapshot_wanted, self._log_wanted = threading.Event(), threading.Event()
+        self._regressions_wanted = threading.Event()
         self._wake, self._closed = threading.Event(), threading.Event()
         self._complaint = ""
         self._lifecycle = threading.Lock()
@@ -71,6 +72,10 @@ class Publisher:
     def want_log(self) -> None:
         """Send the end of the job's log."""
         self._ask(self._log_wanted)
+
+    def want_regressions(self) -> None:
+        """Look for what got worse; that takes seconds, and a job that has ended has nothing else to tell."""
+        self._ask(self._regressions_wanted)
 
     def complain(self, text: str) -> None:
         """Show *text* in the widget's error area."""
@@ -122,6 +127,9 @@ class Publisher:
         if self._log_wanted.is_set():
             self._log_wanted.clear()
             self._monitor.send({"type": "log", "text": self._monitor.read_log()})
+        if self._regressions_wanted.is_set():
+            self._regressions_wanted.clear()
+            self._monitor.find_regressions()
         if self._complaint:
             self._monitor.error, self._complaint = self._complaint, ""
 

@@ -24,11 +24,10 @@ def studio_code(state: StudioState) -> str:
     run = f"{data}\n{_finetune(state)}"
     if state.step != "result":
         return f"{run}\njob"
-    lines = ["model = job.result()  # waits for the end", "model.verdict"]
+    *before, last = state.viewed or ("model.verdict",)
+    lines = ["model = job.result()  # waits for the end", *(f"display({view})" for view in before), last]
     if state.saved_to:
         lines.insert(1, f"model.save({literal(state.saved_to)})")
-    if state.mapped:
-        lines[-1] = "model.map()"
     return f"{run}\n" + "\n".join(lines)
 
 

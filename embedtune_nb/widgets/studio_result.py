@@ -1,4 +1,4 @@
-"""The studio's last step: did it get better, where, and what to do with the model."""
+"""The studio's last step: did it get better, where did it not, and what to do with the model."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ import ipywidgets
 import pandas as pd
 
 from embedtune_nb.errors import EmbedtuneError, StoreError
+from embedtune_nb.evaluation.regressions import Regressions
 from embedtune_nb.jobs.job import Job
 from embedtune_nb.maps.of_model import map_job, read_map
 from embedtune_nb.models.finetuned import FinetunedEmbeddingModel
 from embedtune_nb.widgets.embedding_map import EmbeddingMap
+from embedtune_nb.widgets.regressions_table import RegressionsTable
 from embedtune_nb.widgets.studio_follow import Follower
 from embedtune_nb.widgets.studio_parts import complaint, heading, say, small
 from embedtune_nb.widgets.studio_view import Desk, StepView, labelled, show_html, styled
 
 
 class ResultStep(StepView):
-    """Verdict, map and a copy of the model."""
+    """Verdict, map, what got worse, and a copy of the model."""
 
     key = "result"
 
@@ -34,14 +36,19 @@ class ResultStep(StepView):
             ),
             "etn-primary",
         )
+        self._show_worse = ipywidgets.Button(
+            description="What got worse",
+            tooltip="The held-out rows that got worse, what displaced their answers, and the likely cause",
+        )
         self._folder = ipywidgets.Text(description="Folder for a copy", placeholder="a new or empty folder")
         self._save = ipywidgets.Button(description="Save to folder", tooltip="Copy the model there")
-        self._map_place = ipywidgets.VBox()
+        self._map_place, self._worse_place = ipywidgets.VBox(), ipywidgets.VBox()
         self._actions = ipywidgets.VBox(
             (
-                styled(ipywidgets.Box((self._show_map,)), "etn-row"),
+                styled(ipywidgets.Box((self._show_map, self._show_worse)), "etn-row"),
                 self._problem,
                 self._map_place,
+                self._worse_place,
                 styled(ipywidgets.Box((styled(labelled(self._folder), "etn-name"),)), "etn-fields"),
                 styled(ipywidgets.Box((self._save, self._saved)), "etn-row"),
             )
@@ -53,6 +60,7 @@ class ResultStep(StepView):
             styled(self._actions, "etn-form"),
         )
         self.click(self._show_map, self._ask_for_map)
+        self.click(self._show_worse, self._ask_for_worse)
         self.click(self._save, self._ask_to_save)
         show_html(self._saved, "")
 
@@ -66,8 +74,8 @@ class ResultStep(StepView):
         """Show no model: another job is at work."""
         self.close()
         self.model = None
-        self._map_place.children = ()
-        self._show_map.disabled = False
+        self._map_place.children = self._worse_place.children = ()
+        self._show_map.disabled = self._show_worse.disabled = False
         for place in (self._verdict, self._saved):
             show_html(place, "")
 
@@ -81,7 +89,7 @@ class ResultStep(StepView):
         """End the following of the map's job; the job goes on."""
         if self._follower is not None:
             self._follower.close()
-        for drawn in self._map_place.children:
+        for drawn in (*self._map_place.children, *self._worse_place.children):
             drawn.close()
 
     def _why_empty(self) -> str:
@@ -117,11 +125,37 @@ class ResultStep(StepView):
 
     def _fill(self, drawn: EmbeddingMap, frame: pd.DataFrame, meta: dict[str, Any]) -> None:
         drawn.fill(frame, meta)
-        self.state.mapped = True
+        self._viewed("model.map()")
 
     def _refused(self, problem: Exception) -> None:
         self._map_place.children = ()
         self._show_map.disabled = False
+        self.state.result_problem = problem
+
+    def _viewed(self, view: str) -> None:
+        self.state.viewed = (*(other for other in self.state.viewed if other != view), view)
+
+    # What got worse ------------------------------------------------------------------------------------
+
+    def _ask_for_worse(self) -> None:
+        model = self.model
+        self._show_worse.disabled = True
+        self.state.result_problem = None
+        self._worse_place.children = (ipywidgets.HTML(small("Looking at every held-out row ...")),)
+        self.desk.ask(
+            "what got worse", lambda: (model, model.regressions()), self._found_worse, self._no_worse
+        )
+        self.desk.refresh()
+
+    def _found_worse(self, found: tuple[FinetunedEmbeddingModel, Regressions]) -> None:
+        model, regressions = found
+        if model is self.model:  # another job may have taken the place meanwhile
+            self._worse_place.children = (RegressionsTable(regressions),)
+            self._viewed("model.regressions()")
+
+    def _no_worse(self, problem: Exception) -> None:
+        self._worse_place.children = ()
+        self._show_worse.disabled = False
         self.state.result_problem = problem
 
     # A copy --------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ class StudioState:
     job_notes: tuple[str, ...] = ()
     published: str = ""
     result_problem: Exception | None = None
-    mapped: bool = False
+    viewed: tuple[str, ...] = ()
     saved_to: str = ""
 
     # Choosing ------------------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ class StudioState:
     def started(self, job: JobLine, notes: tuple[str, ...] = ()) -> None:
         """Take the job that Train started or attached to, and show it."""
         self.starting, self.start_problem, self.job, self.job_notes = False, None, job, notes
-        self.published, self.mapped, self.saved_to, self.result_problem = "", False, "", None
+        self.published, self.viewed, self.saved_to, self.result_problem = "", (), "", None
         self.step = "watch"
 
     def start_refused(self, problem: Exception) -> None:

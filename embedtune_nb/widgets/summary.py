@@ -67,6 +67,7 @@ def _what_next(snapshot: Any) -> list[str]:
         f"{_IMPORT}; model = et.FinetunedEmbeddingModel.open({json.dumps(snapshot.name)})",
         "model.verdict",
         "model.map()",
+        *(["model.regressions()"] if (snapshot.verdict or {}).get("losses") else []),
         f"model.save_report({json.dumps(f'{snapshot.name}.html')})",
     ]
 

@@ -194,6 +194,41 @@ def test_the_python_of_a_finished_job_can_be_copied(open_notebook: OpenNotebook)
         )
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_got_worse_unfolds_by_mouse_and_key(
+    theme: str, open_notebook: OpenNotebook, shots: Path
+) -> None:
+    notebook = show_job(open_notebook, "ScriptedJob(at=1.0, advice='More training may help.')", theme=theme)
+    notebook.find("verdict").wait_for()
+    wait_text(notebook, "notices", "advice More training may help.")
+    button = notebook.find("fold-Worse")
+    assert button.inner_text().startswith("What got worse")
+    notebook.find("fold-Plan").focus()
+    notebook.page.keyboard.press("w")
+    table = notebook.find("regressions")
+    table.wait_for(timeout=60 * SECONDS)
+    assert button.get_attribute("aria-expanded") == "true"
+    assert table.locator("tbody .etn-reg-open").count() == 25
+    table.get_by_role("searchbox").fill("text 27")
+    assert table.locator(".etn-reg-open").all_inner_texts() == ["text 27"]
+    table.get_by_role("searchbox").press("p")
+    assert not notebook.find("plan").is_visible(), "letters in the search are no commands"
+    notebook.screenshot(shots, f"monitor-worse-{theme}", "monitor")
+    button.click()
+    assert not table.is_visible()
+    notebook.assert_no_traceback()
+
+
+def test_what_got_worse_is_offered_only_where_something_did(open_notebook: OpenNotebook) -> None:
+    notebook = show_job(open_notebook, "ScriptedJob(at=0.5)")
+    wait_text(notebook, "phase", "training")
+    assert not notebook.find("fold-Worse").is_visible()
+    lost = show_job(open_notebook, "ScriptedJob(at=1.0, name='lost')")
+    lost.find("fold-Worse").click()
+    told = lost.find("monitor").get_by_text("no longer kept")
+    told.wait_for(timeout=60 * SECONDS)
+
+
 def test_a_failed_job_gives_reason_levers_and_log(open_notebook: OpenNotebook, shots: Path) -> None:
     notebook = show_job(open_notebook, "ScriptedJob(end='failed', at=0.5)")
     wait_text(notebook, "trouble", "Out of memory at step 63 of 150")

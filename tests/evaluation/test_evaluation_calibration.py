@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.feature_extraction.text import HashingVectorizer
 
 from embedtune_nb import datasets
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.kinds import RETRIEVAL
-from embedtune_nb.evaluation.calibration import answers_of, calibrate
+from embedtune_nb.evaluation.calibration import _drawing, _share_beyond, answers_of, calibrate
 from embedtune_nb.evaluation.evaluate import evaluate
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.verdict import paired_verdict
@@ -52,8 +53,26 @@ def test_errors_are_rare_and_power_is_that_of_a_t_test(changes):
     table = calibrate(changes, rows=(50, 200), draws=2_000, resamples=2_000)
     assert (table[["better", "worse"]] <= 0.035).all(axis=None), table.to_string()
     assert (table[["better", "worse"]] > 0.005).all(axis=None), "an answer that is never given is no caution"
-    assert (table["t_power"] - table["power"] <= 0.03).all(), table.to_string()
+    assert table["null"].tolist() == ["weighted", "centred"]
+    assert (table["t_power_equal"] - table["power"] <= 0.03).all(), table.to_string()
+    assert table["t_power"][1] - table["power"][1] <= 0.03, table.to_string()
     assert table["t_power"].between(0.6, 0.95).all()
+
+
+def test_weights_make_the_mean_zero_and_leave_ties_and_values(changes):
+    null, draw = _drawing(changes, 50, 4_000, np.random.default_rng(0))
+    still, moved = draw(0.0), draw(2.8)
+    assert null == "weighted" and set(np.unique(still)) <= set(changes)
+    assert abs(still.mean()) < 3 * still.std() / np.sqrt(still.size)
+    assert moved.mean() == pytest.approx(2.8 * still.std() / np.sqrt(50), rel=0.1)
+    assert 0.5 < (still == 0).mean() / (changes == 0).mean() < 1.2
+
+
+def test_power_at_equal_error_is_that_of_a_test_with_that_error():
+    rng = np.random.default_rng(0)
+    still, moved = rng.normal(size=100_000), rng.normal(size=100_000) + 2.8
+    assert _share_beyond(still, 0.025, moved) == pytest.approx(stats.norm.sf(1.96 - 2.8), abs=0.01)
+    assert _share_beyond(still, 0.01, moved) == pytest.approx(stats.norm.sf(2.326 - 2.8), abs=0.01)
 
 
 def test_what_is_calibrated_is_what_a_verdict_says(evaluations, changes):

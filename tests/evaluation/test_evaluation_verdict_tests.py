@@ -243,12 +243,16 @@ def test_skewness_is_asked_only_where_it_speaks_against_the_answer():
     skewed[1] *= -1
     assert skewed.mean(axis=1)[0] > 0 > skewed.mean(axis=1)[1]
     assert opposed_p_values(skewed).tolist() == [0.0, 0.0]
-    against = np.concatenate([rng.exponential(size=76) + 1.0, [-9.0, -11.0, -8.0, -10.0]])
-    size, skew = stats.ttest_1samp(against, 0).statistic, stats.skew(against) / np.sqrt(80)
+    against = np.concatenate([rng.exponential(size=117) + 0.5, [-12.0, -14.0, -13.0]])
+    assert stats.skew(against) < -3
+    size, skew = stats.ttest_1samp(against, 0).statistic, stats.skew(against) / np.sqrt(120)
     corrected = size + skew * size**2 / 3 + skew**2 * size**3 / 27 + skew / 6
-    variance_of_variance = stats.kurtosis(against, fisher=False) - 77 / 79
-    expected = 2 * stats.t.sf(corrected, 2 * 80 / variance_of_variance)
+    variance_of_variance = stats.kurtosis(against, fisher=False) - 117 / 119
+    expected = 2 * stats.t.sf(corrected, 2 * 120 / variance_of_variance)
     assert opposed_p_values(against) == pytest.approx(expected) and 0 < expected < 1
+    few = np.concatenate([rng.normal(size=50) + 2.0, [-2.0, -3.0, -2.5]])
+    assert -3 < stats.skew(few) < -1 and opposed_p_values(few) == 0.0, "this much is the sample's own"
+    assert opposed_p_values(np.concatenate([few, [-30.0]])) > 0.05, "one row against all others"
     assert opposed_p_values(np.full(30, 0.25)) == 0.0
     assert opposed_p_values(np.zeros(30)) == 0.0
 

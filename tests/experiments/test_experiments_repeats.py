@@ -39,6 +39,23 @@ def test_other_seeds_train_on_the_same_rows_and_their_band_serves_comparisons(sm
     assert compared.noise_band == pytest.approx(floor.band)
 
 
+def test_two_seeds_are_too_few_to_rank_by_and_that_is_said(small):
+    assert "2 seeds hardly tell" in repr(small.noise_floor(seeds=2))
+    compared = et.compare(small, progress=False)
+    assert compared.noise_band is None
+    assert any("rests on 2 seeds" in note and "seeds=3" in note for note in compared.notes)
+
+
+def test_a_mistyped_model_is_told_the_tuned_one(small):
+    with pytest.raises(et.EmbedtuneError, match="Did you mean 'small'"):
+        et.compare(["smal"], progress=False)
+
+
+def test_a_part_of_one_row_is_refused_before_anything_is_trained(small):
+    with pytest.raises(PlanError, match=r"share of 0\.001 is 1 of"):
+        small.learning_curve(Split.read(small.job.folder.data).train, fractions=(0.001, 1))
+
+
 def test_a_second_call_trains_nothing_and_error_refuses(small):
     first = small.noise_floor(seeds=2)
     jobs = {job.id for job in et.Job.all()}

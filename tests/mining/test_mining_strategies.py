@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import random
 from pathlib import Path
@@ -17,7 +16,6 @@ from hypothesis import strategies as st
 from embedtune_nb.data.copies import normalized
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.errors import DataError
-from embedtune_nb.mining.mine import mine_hard_negatives
 
 _TOPICS = ["amber", "birch", "cedar", "delta", "ember", "flint", "grove", "heath"]
 
@@ -288,14 +286,6 @@ def test_wrong_wishes_are_refused_with_what_to_do(options: dict[str, Any], words
         options = {"model": Directions(), **options}
     with pytest.raises(DataError, match=words):
         _pairs(10).mine_hard_negatives(progress=False, **options)
-
-
-def test_the_method_offers_what_the_function_takes() -> None:
-    offered, taken = (
-        list(inspect.signature(function).parameters.values())[1:]
-        for function in (Datasource.mine_hard_negatives, mine_hard_negatives)
-    )
-    assert [(one.name, one.default) for one in offered] == [(one.name, one.default) for one in taken]
 
 
 def test_data_without_pairs_is_refused() -> None:

@@ -118,3 +118,10 @@ def test_options_out_of_range_are_refused(base, labeled, options, message):
 def test_a_second_data_set_is_refused_where_every_row_is_scored(base, pairs):
     with pytest.raises(PlanError, match="eval_datasource has no effect on pairs data"):
         base.evaluate(pairs, pairs)
+
+
+@pytest.mark.parametrize("options", [{"neighbor_count": 0}, {"neighbor_weighting": "similar"}])
+def test_what_cannot_be_asked_of_neighbours_is_refused_before_a_job_begins(base, labeled, options):
+    with pytest.raises(PlanError, match=next(iter(options))):
+        base.evaluate(labeled, background=True, **options)
+    assert et.Job.all() == []

@@ -127,6 +127,7 @@ def test_rows_are_narrowed_by_cause_and_by_id_and_what_is_not_there_is_told(trai
 def test_faults_of_the_training_part_are_mended_from_here(trained):
     found = trained["labels"].regressions()
     assert len(found.fix("exact_duplicates")) <= len(found.reference)
+    assert len(found.fix("label_noise")) <= len(found.reference), "the tuned model tells what is near"
 
 
 def test_the_map_gets_every_held_out_row_with_its_cause(trained, monkeypatch):

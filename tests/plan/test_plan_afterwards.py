@@ -1,6 +1,8 @@
 """Curves as they are known from practice, and what is to be said of them."""
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ SETTINGS = {
     "metric": "ndcg@10",
 }
 STEPS = np.arange(1, 61)
+RECORDED = json.loads(Path(__file__).with_name("recorded_losses.json").read_text(encoding="utf-8"))
 NOISE = np.random.default_rng(0).normal(0, 0.03, 60)
 
 
@@ -89,3 +92,35 @@ def test_of_several_objectives_the_first_ones_loss_is_read():
     series = {**loss(swinging), "train/loss_1": Curve(list(STEPS), list(3 - 2 * STEPS / 60 + NOISE))}
     assert advise_on_run(series, SETTINGS) == []
     assert advise_on_run({**series, "train/loss_1": Curve(list(STEPS), [3.0] * 60)}, SETTINGS)
+
+
+def advice_on_recorded(name: str, answer: str | None = None) -> list[str]:
+    run = RECORDED[name]
+    settings = {
+        **SETTINGS,
+        "learning_rate": run["learning_rate"],
+        "steps_total": run["step"][-1],
+        "warmup": 0,
+    }
+    series = {"train/loss": Curve(run["step"], run["loss"])}
+    return advise_on_run(series, settings, answer=run["answer"] if answer is None else answer)
+
+
+@pytest.mark.parametrize("name", ["noisy", "falling", "few points", "rising, yet better"])
+def test_real_runs_whose_batches_differ_get_no_advice_on_swings(name):
+    values = np.array(RECORDED[name]["loss"])
+    assert (np.diff(values) > 0.15 * values[0]).any(), "single batches do rise"
+    assert advice_on_recorded(name) == []
+
+
+def test_a_real_run_with_a_rate_far_too_high_is_told(name="unstable"):
+    (sentence,) = advice_on_recorded(name)
+    assert "rose from 1.08 to 2.24" in sentence and "learning_rate of 0.33 instead of 1" in sentence
+    assert "warmup of 15 to 20 %" in sentence
+    assert advice_on_recorded(name, "better") == [], "nobody is told of trouble beside a better model"
+
+
+def test_noise_around_a_flat_loss_is_no_trouble():
+    for seed in range(20):
+        noise = np.random.default_rng(seed).normal(0, 0.3, 60)
+        assert advise_on_run({"train/loss": Curve(list(STEPS), list(1 + noise))}, SETTINGS) == []

@@ -155,7 +155,7 @@ def test_the_python_of_a_finished_job_names_what_there_is(monitors: list[Trainin
     lines = monitor.summary["python"]
     assert 'FinetunedEmbeddingModel.open("api-docs")' in lines[0]
     used = re.findall(r"\bmodel\.(\w+)", "\n".join(lines))
-    assert {"verdict", "map", "save_report"} <= set(used)
+    assert {"verdict", "map", "regressions", "save_report"} <= set(used)
     assert [name for name in [*used, "open"] if not hasattr(FinetunedEmbeddingModel, name)] == []
     running, _ = open_monitor(monitors, ScriptedJob(at=0.5))
     assert running.summary["python"] == []
@@ -276,3 +276,31 @@ def test_a_monitor_needs_no_torch_and_no_plotting_library() -> None:
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output.strip() == "[]"
+
+
+def test_what_got_worse_is_found_once_when_asked_for(monitors: list[TrainingMonitor]) -> None:
+    monitor, _ = open_monitor(monitors, ScriptedJob(at=FINAL))
+    monitor._publisher.join(20)
+    assert monitor.regressions is None, "nobody has asked"
+    monitor.control._obey(monitor.control, {"command": "regressions"}, [])
+    monitor._publisher.join(20)
+    table = monitor.regressions
+    assert len(table.to_frame()) == 30 and not monitor.regressions_problem
+    monitor.control._obey(monitor.control, {"command": "regressions"}, [])
+    monitor._publisher.join(20)
+    assert monitor.regressions is table
+
+
+def test_what_got_worse_but_is_not_kept_is_told_with_a_remedy(monitors: list[TrainingMonitor]) -> None:
+    monitor, _ = open_monitor(monitors, ScriptedJob(at=FINAL, name="lost"))
+    monitor._publisher.want_regressions()
+    monitor._publisher.join(20)
+    assert monitor.regressions is None and not monitor.error
+    assert "no longer kept" in monitor.regressions_problem and "on other data" in monitor.regressions_problem
+
+
+def test_a_model_that_lost_nothing_has_no_line_for_what_got_worse(monitors: list[TrainingMonitor]) -> None:
+    monitor, _ = open_monitor(monitors, ScriptedJob(at=FINAL, verdict=VERDICT | {"losses": 0}))
+    assert (
+        "model.map()" in monitor.summary["python"] and "model.regressions()" not in monitor.summary["python"]
+    )

@@ -7,6 +7,7 @@ import os
 import ipywidgets
 import pandas as pd
 import pytest
+from studio_hands import PATIENCE, cards, control, parts, pick
 
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.errors import EmbedtuneError
@@ -17,20 +18,13 @@ from embedtune_nb.store.job_folder import create
 from embedtune_nb.store.locks import take
 from embedtune_nb.widgets.data_choice import DataChoice
 from embedtune_nb.widgets.data_picker import DataPicker
-from embedtune_nb.widgets.studio import Studio
 from embedtune_nb.widgets.studio_plan import standing_of
 from embedtune_nb.widgets.studio_state import StudioState, parsed, suggested_name
 from embedtune_nb.widgets.studio_summaries import step_lines
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 60
 HOSTILE = "<img src=x onerror=alert(1)>"
-
-
-@pytest.fixture
-def table(topic_rows):
-    return pd.DataFrame(topic_rows).rename(columns={"value": "question", "label": "topic"})
 
 
 @pytest.fixture
@@ -44,39 +38,6 @@ def pairs(topic_rows):
     return Datasource.from_dict(
         {"anchor": texts, "positive": [f"{text} again" for text in texts]}, name="pairs"
     )
-
-
-@pytest.fixture
-def studio_of(home):
-    """Return a function that makes a Studio on some variables; it is closed after the test."""
-    made = []
-
-    def make(**variables):
-        made.append(Studio(namespace=variables))
-        return made[-1]
-
-    yield make
-    for studio in made:
-        studio.close()
-
-
-def pick(studio, name, origin="frame"):
-    control(studio, "Data").value = DataChoice(origin, name)
-    return studio.wait(PATIENCE)
-
-
-def parts(widget):
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from parts(child)
-
-
-def control(box, label):
-    return next(part for part in parts(box) if getattr(part, "description", "") == label)
-
-
-def cards(studio, testid):
-    return next(part for part in parts(studio) if getattr(part, "testid", "") == testid)
 
 
 def marks(state):

@@ -1,19 +1,19 @@
-// Plan, Log and Code, each behind a button; at most what is open takes room.
+// Plan, Log, Code and what got worse, each behind a button; at most what is open takes room.
 import { copyText, h, replace, setText } from "../shared/dom.js";
 
 const LOG_EVERY_MS = 2000;
 
-export function folds({ askForLog, isFinal }) {
+export function folds({ askForLog, askForWorse, isFinal }) {
   const panels = {};
   const buttons = {};
 
-  function fold(name, key, content) {
+  function fold(name, key, content, title = name) {
     const id = `etn-${name}-${Math.random().toString(36).slice(2)}`;
-    panels[name] = h("section", { class: `etn-fold etn-fold-${name}`, id, hidden: true, "aria-label": name }, content);
+    panels[name] = h("section", { class: `etn-fold etn-fold-${name}`, id, hidden: true, "aria-label": title }, content);
     buttons[name] = h(
       "button",
-      { class: "etn-button", type: "button", "aria-expanded": "false", "aria-controls": id, title: `${name} (${key})`, "data-testid": `fold-${name}`, onclick: () => toggle(name) },
-      name, h("span", { class: "etn-caret", "aria-hidden": "true" }),
+      { class: "etn-button", type: "button", "aria-expanded": "false", "aria-controls": id, title: `${title} (${key})`, "data-testid": `fold-${name}`, onclick: () => toggle(name) },
+      title, h("span", { class: "etn-caret", "aria-hidden": "true" }),
     );
   }
 
@@ -25,6 +25,12 @@ export function folds({ askForLog, isFinal }) {
   fold("Log", "L", log);
   fold("Code", "C", h("div", { class: "etn-code-box" }, copy, code));
 
+  const worse = h("div", { role: "status" });
+  const sayWorse = (text) => replace(worse, h("div", { class: "etn-small" }, text));
+  let asking = false;
+  fold("Worse", "W", worse, "What got worse");
+  buttons.Worse.hidden = true;
+
   let timer;
   function followLog() {
     clearTimeout(timer);
@@ -34,9 +40,15 @@ export function folds({ askForLog, isFinal }) {
   }
 
   function toggle(name, open = panels[name].hidden) {
+    if (buttons[name].hidden) return;
     panels[name].hidden = !open;
     buttons[name].setAttribute("aria-expanded", String(open));
     if (name === "Log") followLog();
+    if (name === "Worse" && open && !asking) {
+      asking = true;
+      sayWorse("looking at every held-out row …");
+      askForWorse();
+    }
   }
 
   return {
@@ -48,6 +60,17 @@ export function folds({ askForLog, isFinal }) {
       const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 30;
       setText(log, text || "the log is empty");
       if (atEnd) log.scrollTop = log.scrollHeight;
+    },
+    offerWorse(offered) {
+      buttons.Worse.hidden = !offered;
+    },
+    showWorse(table) {
+      asking = true;
+      replace(worse, table);
+    },
+    failWorse(problem) {
+      asking = false; // opened again, it asks again
+      sayWorse(problem);
     },
     showRecipe({ settings = [], advice = [], code: source = "" }) {
       setText(code, source || "this job recorded no code");

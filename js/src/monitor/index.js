@@ -52,7 +52,7 @@ function render({ model, el, store, ask, ready }) {
   let shown = [];
   let frame = 0;
 
-  const fold = folds({ askForLog: () => ask("log"), isFinal: () => model.get("summary").final });
+  const fold = folds({ askForLog: () => ask("log"), askForWorse: () => ask("regressions"), isFinal: () => model.get("summary").final });
   const head = header(() => fold.toggle("Log", true));
   const row = optionRow(options, () => schedule());
   const charts = h("div", { class: "etn-charts" });
@@ -63,9 +63,9 @@ function render({ model, el, store, ask, ready }) {
     head.el, error, charts, h("div", { class: "etn-options" }, row.el, h("span", { class: "etn-fold-buttons" }, fold.buttons)), fold.el,
   );
   root.addEventListener("keydown", (event) => {
-    const typing = event.target.matches("input[type=text], textarea, pre");
+    const typing = event.target.matches("input[type=text], input[type=search], textarea, pre");
     if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
-    const keys = { ...row.keys, p: () => fold.toggle("Plan"), l: () => fold.toggle("Log"), c: () => fold.toggle("Code") };
+    const keys = { ...row.keys, p: () => fold.toggle("Plan"), l: () => fold.toggle("Log"), c: () => fold.toggle("Code"), w: () => fold.toggle("Worse") };
     const action = keys[event.key.toLowerCase()];
     if (!action) return;
     event.preventDefault();
@@ -95,6 +95,7 @@ function render({ model, el, store, ask, ready }) {
     const summary = model.get("summary");
     root.dataset.state = summary.state;
     head.update(summary, model.get("recipe"), model.get("log_tail"));
+    fold.offerWorse(summary.kind === "finetune" && summary.state === "done" && summary.verdict?.losses > 0);
     const standard = defaultMetrics(summary, store.names);
     shown = options.metrics ?? standard;
     const names = [...new Set([...standard, ...store.names])];
@@ -121,6 +122,16 @@ function render({ model, el, store, ask, ready }) {
     follow(model, "error", (text) => {
       error.hidden = !text;
       setText(error, text);
+    }),
+    follow(model, "regressions", async (reference) => {
+      const table = await resolveModel(model, reference);
+      if (!table) return;
+      const view = await model.widget_manager.create_view(table);
+      fold.showWorse(view.el);
+      endings.push(() => view.remove());
+    }),
+    follow(model, "regressions_problem", (text) => {
+      if (text) fold.failWorse(text);
     }),
     listen(model, { log: ({ text }) => fold.showLog(text) }),
     onThemeChange(() => requestAnimationFrame(() => plots.forEach((plot) => plot.redraw()))),
