@@ -232,6 +232,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=2000, help="most training rows")
     parser.add_argument("--seeds", nargs="*", type=int, default=[1, 2, 3])
     parser.add_argument("--losses", nargs="*", help="only these losses")
+    parser.add_argument("--without-plain", action="store_true", help="leave the plain recipe out")
     parser.add_argument(
         "--judge-in-bf16", action="store_true", help="embed what is judged in bfloat16: all models alike"
     )
@@ -247,7 +248,7 @@ def main() -> None:
             race = Race(options.base, train, test, seed, before=before, judge_in_bf16=options.judge_in_bf16)
             before = race.before
             metric = race.plan["metric"]
-            plain = race.plain()
+            plain = None if options.without_plain else race.plain()
             results = {}
             fitting = [loss.name for loss in losses_for(train.kind)]
             for loss in fitting[:_LOSSES] if options.losses is None else options.losses:
