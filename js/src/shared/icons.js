@@ -1,5 +1,5 @@
 // The icon of each state; a word always stands beside it.
-import { s } from "../shared/dom.js";
+import { s } from "./dom.js";
 
 const box = (state, ...shapes) =>
   s("svg", { class: `etn-icon etn-icon-${state}`, viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" }, ...shapes);
