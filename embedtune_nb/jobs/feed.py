@@ -34,9 +34,23 @@ class Series:
                 column.pop()
 
 
+def take_metrics(series: dict[str, Series], event: dict[str, Any]) -> None:
+    """Add the values of a ``metrics`` event to *series*; a run that was resumed repeats steps."""
+    for name, value in event["values"].items():
+        points = series.setdefault(name, Series())
+        points.cut_from(event["step"])
+        points.step.append(event["step"])
+        points.epoch.append(event["epoch"])
+        points.wall.append(event["t"])
+        points.value.append(float(value))
+
+
 @dataclass
 class JobSnapshot:
-    """Everything a watcher shows of a job, as of the last poll. Times are seconds."""
+    """Everything a watcher shows of a job, as of the last poll. Times are seconds.
+
+    Steps are optimizer steps; of a sweep they are trials.
+    """
 
     id: str
     kind: str
@@ -60,6 +74,7 @@ class JobSnapshot:
     primary: str = ""
     higher_is_better: bool = True
     verdict: dict[str, Any] | None = None
+    decision: dict[str, Any] | None = None
     notices: list[dict[str, str]] = field(default_factory=list)
     measured: dict[str, dict[str, Any]] = field(default_factory=dict)
     plan: dict[str, Any] = field(default_factory=dict)
@@ -69,6 +84,11 @@ class JobSnapshot:
     def ended(self) -> bool:
         """Whether nothing more will happen."""
         return self.state in FINAL_STATES
+
+    @property
+    def unit(self) -> str:
+        """What its steps are: ``"step"``, or ``"trial"`` in a sweep."""
+        return "trial" if self.kind == "sweep" else "step"
 
 
 class JobFeed:
@@ -98,7 +118,7 @@ class JobFeed:
             id=folder.id,
             kind=plan["kind"],
             name=plan["name"],
-            steps_total=settings.get("steps_total") or 0,
+            steps_total=settings.get("trial_count" if plan["kind"] == "sweep" else "steps_total") or 0,
             epochs_total=float(settings.get("epochs") or 0),
             primary=f"eval/{metric}" if metric else "",
             higher_is_better=not lower_is_better(metric or ""),
@@ -147,13 +167,15 @@ class JobFeed:
         elif kind == "phase":
             self._begin_phase(event["name"], event["total"], event["t"])
         elif kind == "progress":
-            snapshot.phase_done, snapshot.phase_total = event["done"], event["total"]
+            self._take_progress(event)
         elif kind == "metrics":
             self._take_metrics(event)
         elif kind == "base":
             snapshot.base |= event["values"]
         elif kind == "best":
             snapshot.best = {key: event[key] for key in ("name", "value", "step")}
+        elif kind == "decided":
+            snapshot.decision = event["decision"]
         elif kind == "verdict":
             snapshot.verdict = event["verdict"]
         elif kind == "measured":
@@ -168,18 +190,20 @@ class JobFeed:
         if snapshot.phase in self._phase_began:
             self._phase_lasted[snapshot.phase] = now - self._phase_began[snapshot.phase]
         snapshot.phase, snapshot.phase_done, snapshot.phase_total = name, 0, total
+        if snapshot.kind == "sweep" and name == "trials":
+            snapshot.steps_total = total or snapshot.steps_total
         self._phase_began[name] = now
         self._step_times.clear()
 
+    def _take_progress(self, event: dict[str, Any]) -> None:
+        snapshot = self.snapshot
+        snapshot.phase_done, snapshot.phase_total = event["done"], event["total"]
+        if snapshot.kind == "sweep" and snapshot.phase == "trials":
+            snapshot.steps_completed, snapshot.steps_total = event["done"], event["total"]
+
     def _take_metrics(self, event: dict[str, Any]) -> None:
         snapshot = self.snapshot
-        for name, value in event["values"].items():
-            series = snapshot.series.setdefault(name, Series())
-            series.cut_from(event["step"])  # a run resumed from a checkpoint repeats steps
-            series.step.append(event["step"])
-            series.epoch.append(event["epoch"])
-            series.wall.append(event["t"])
-            series.value.append(float(value))
+        take_metrics(snapshot.series, event)
         if "train/loss" in event["values"]:
             snapshot.steps_completed = event["step"]
             snapshot.epoch = event["epoch"]

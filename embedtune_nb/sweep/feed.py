@@ -1,0 +1,179 @@
+"""Follow a sweep from its files, from any process, while it runs and after: what became of each trial."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from embedtune_nb.jobs.feed import JobFeed, Series, take_metrics
+from embedtune_nb.plan.dimension import Dimension
+from embedtune_nb.store.events import EventReader
+from embedtune_nb.store.job_folder import JobFolder
+from embedtune_nb.sweep.snapshot import SweepSnapshot, snapshot_of_model
+from embedtune_nb.sweep.trial_folder import COUNTED, TRIALS, TrialFolder, TrialRecord, trial_folders
+
+__all__ = ["SweepFeed", "SweepSnapshot", "snapshot_of_model"]
+
+#: The best two are run on two further seeds each.
+_CONFIRMING_RUNS = 4
+
+
+class SweepFeed:
+    """Follow one sweep from its beginning, however late one joins; reads files only, never the study.
+
+    Parameters
+    ----------
+    folder
+        The job's folder; its workers may live in any process.
+    """
+
+    def __init__(self, folder: JobFolder) -> None:
+        self._job = JobFeed(folder)
+        self._folder = folder
+        self._followed: dict[str, _FollowedTrial] = {}
+        #: held while the snapshot changes; readers of its lists on other threads hold it too
+        self.lock: threading.RLock = self._job.lock
+        job = self._job.snapshot
+        self.snapshot = SweepSnapshot(
+            job=job,
+            metric=job.primary.removeprefix("eval/"),
+            higher_is_better=job.higher_is_better,
+            trial_count=job.steps_total,
+            dimensions=tuple(map(Dimension.from_json, job.plan.get("space", ()))),
+        )
+
+    def poll(self) -> bool:
+        """Read what is new; return whether anything changed."""
+        with self.lock:
+            return self._poll()
+
+    def _poll(self) -> bool:
+        changed = self._job.poll()
+        for folder in trial_folders(self._folder.path):
+            followed = self._followed.get(folder.path.name)
+            if followed is None:
+                followed = self._followed[folder.path.name] = _FollowedTrial(folder)
+            changed |= followed.poll(f"eval/{self.snapshot.metric}", self.snapshot.higher_is_better)
+        if changed:
+            self._take()
+        return changed
+
+    def _take(self) -> None:
+        snapshot, job = self.snapshot, self._job.snapshot
+        shown = sorted(self._followed.values(), key=_FollowedTrial.place)
+        snapshot.trials = [trial.record for trial in shown]
+        snapshot.curves = {trial.record.key: trial.curves for trial in shown}
+        snapshot.settings = {trial.record.key: trial.settings for trial in shown}
+        snapshot.trial_count, snapshot.decision = job.steps_total, job.decision
+        name = f"eval/{snapshot.metric}"
+        bases = [job.base, *(trial.base for trial in shown)]
+        snapshot.base_score = next((base[name] for base in bases if name in base), None)
+        snapshot.eta_seconds = self._seconds_left()
+
+    def _seconds_left(self) -> float | None:
+        """Time left: trials and confirming runs still due, at the mean length of those that ended."""
+        snapshot, job = self.snapshot, self.snapshot.job
+        trials = [trial for trial in snapshot.trials if trial.confirms is None]
+        lasted = [trial.seconds for trial in trials if trial.state in COUNTED and trial.seconds]
+        if job.ended or snapshot.decision or not lasted:
+            return None
+        left = snapshot.trial_count - sum(trial.state in COUNTED for trial in trials)
+        confirming = [trial for trial in snapshot.trials if trial.confirms is not None]
+        if _setting(job.plan, "confirm", True):
+            left += _CONFIRMING_RUNS - sum(trial.state in COUNTED for trial in confirming)
+        begun = sum(
+            trial.steps_done / trial.steps_total
+            for trial in snapshot.trials
+            if trial.state == "running" and trial.steps_total
+        )
+        workers = _setting(job.plan, "trial_workers", 1) or 1
+        return max(0.0, left - begun) * (sum(lasted) / len(lasted)) / workers
+
+
+class _FollowedTrial:
+    """One trial: its record and its curves, read again only where a file changed."""
+
+    def __init__(self, folder: TrialFolder) -> None:
+        self._folder = folder
+        self._events = EventReader(folder.events)
+        self._seen: tuple[int, int, int] | None = None
+        self._read = -1
+        self._written: TrialRecord | None = None
+        self._seconds: float | None = None
+        self.record = folder.record()
+        self.curves: dict[str, Series] = {}
+        self.base: dict[str, float] = {}
+        self.settings: dict[str, Any] = _settings_of(folder.plan_file)
+
+    def place(self) -> tuple[bool, int, int]:
+        """By index, confirming runs last."""
+        return self.record.confirms is not None, self.record.index, self.record.seed
+
+    def poll(self, metric: str, higher_is_better: bool) -> bool:
+        """Read what is new; return whether anything changed."""
+        news = self._read_events()
+        status = self._folder.record_file.stat()
+        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        # a record that says "running" tells nothing of the end of its worker
+        settled = self.record.state not in ("running", "lost")
+        if stamp == self._seen and settled:
+            return news
+        self._seen = stamp
+        before, self._written = self._written, self._folder.record()
+        self.record = self._written
+        if self._written.state == "running":
+            self.record = self._so_far(self._written, metric, higher_is_better)
+        return news or self._written != before
+
+    def _read_events(self) -> bool:
+        try:
+            size = self._folder.events.stat().st_size
+        except FileNotFoundError:
+            return False
+        if size == self._read:
+            return False
+        if size < self._read:  # the trial began anew
+            self._events, self.curves = EventReader(self._folder.events), {}
+        self._read = size
+        for event in self._events.new():
+            self._seconds = event["t"]
+            if event["type"] == "metrics":
+                take_metrics(self.curves, event)
+            elif event["type"] == "base":
+                self.base |= event["values"]
+        return True
+
+    def _so_far(self, record: TrialRecord, metric: str, higher_is_better: bool) -> TrialRecord:
+        """Return the record of a running trial with what its curves already tell."""
+        loss = self.curves.get("train/loss", Series())
+        series = self.curves.get(metric, Series())
+        values = _trained(series)
+        best = (max if higher_is_better else min)(values) if values else None
+        return replace(
+            record,
+            steps_done=int(loss.step[-1]) if loss.step else record.steps_done,
+            seconds=self._seconds if record.seconds is None else record.seconds,
+            score=best if record.score is None else record.score,
+        )
+
+
+def _trained(series: Series) -> list[float]:
+    """Return the finite values after the first step: what stands at step 0 is the base model's."""
+    points: Iterable[tuple[float, float]] = zip(series.step, series.value, strict=True)
+    return [value for step, value in points if step > 0 and math.isfinite(value)]
+
+
+def _settings_of(plan_file: Path) -> dict[str, Any]:
+    try:
+        return json.loads(plan_file.read_text())["settings"]
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
+def _setting(plan: dict[str, Any], name: str, default: Any) -> Any:
+    return plan.get("settings", {}).get(name, {}).get("value", default)
