@@ -15,7 +15,7 @@ from embedtune_nb.plan.dimension import Dimension
 from embedtune_nb.store.events import EventReader
 from embedtune_nb.store.job_folder import JobFolder
 from embedtune_nb.sweep.snapshot import SweepSnapshot, snapshot_of_model
-from embedtune_nb.sweep.trial_folder import COUNTED, TRIALS, TrialFolder, TrialRecord, trial_folders
+from embedtune_nb.sweep.trial_folder import COUNTED, TrialFolder, TrialRecord, trial_folders
 
 __all__ = ["SweepFeed", "SweepSnapshot", "snapshot_of_model"]
 

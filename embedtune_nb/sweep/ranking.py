@@ -28,7 +28,8 @@ def best_trial(trials: Sequence[TrialRecord], higher_is_better: bool) -> TrialRe
 
 def best_so_far(trials: Sequence[TrialRecord], higher_is_better: bool) -> list[tuple[int, float]]:
     """Return ``(index, best score of all trials up to this one)``, one entry for each scored trial."""
-    better, line = max if higher_is_better else min, []
+    better = max if higher_is_better else min
+    line: list[tuple[int, float]] = []
     for trial in sorted(scored(trials), key=lambda trial: trial.index):
         score = float(trial.score or 0.0)
         line.append((trial.index, better(score, line[-1][1]) if line else score))

@@ -12,7 +12,7 @@ from embedtune_nb.errors import NotFoundError
 from embedtune_nb.jobs.feed import JobSnapshot, Series
 from embedtune_nb.plan.dimension import Dimension
 from embedtune_nb.sweep.ranking import best_so_far, best_trial, ranks
-from embedtune_nb.sweep.trial_folder import TrialRecord
+from embedtune_nb.sweep.trial_folder import COUNTED, TrialRecord
 
 #: Beside the weights of a model that a sweep made.
 TRIALS_FILE = "trials.json"
@@ -99,9 +99,8 @@ def snapshot_of_model(folder: Path) -> SweepSnapshot:
         ) from None
     facts = json.loads((folder / "embedtune.json").read_text())
     records = [TrialRecord.from_json(trial) for trial in kept["trials"]]
-    counted = sum(
-        record.confirms is None for record in records if record.state in ("done", "pruned", "failed")
-    )
+    by_key = {record.key: trial for record, trial in zip(records, kept["trials"], strict=True)}
+    counted = sum(record.confirms is None and record.state in COUNTED for record in records)
     metric = kept["metric"]
     job = JobSnapshot(
         id=facts["job"],
@@ -125,14 +124,8 @@ def snapshot_of_model(folder: Path) -> SweepSnapshot:
         trial_count=counted,
         dimensions=tuple(map(Dimension.from_json, kept["space"])),
         trials=records,
-        curves={
-            record.key: _series(trial.get("curves", {}))
-            for record, trial in zip(records, kept["trials"], strict=True)
-        },
-        settings={
-            record.key: trial.get("settings", {})
-            for record, trial in zip(records, kept["trials"], strict=True)
-        },
+        curves={key: _series(trial.get("curves", {})) for key, trial in by_key.items()},
+        settings={key: trial.get("settings", {}) for key, trial in by_key.items()},
         decision=kept["decision"],
     )
 

@@ -122,7 +122,7 @@ class MadeUpSweep:
             "estimate": {},
             "executor": "process",
             "advice": [],
-            "code": f"import embedtune_nb as et\n\njob = base.finetune({name!r}, data, trial_count={trial_count})",
+            "code": f"job = base.finetune({name!r}, data, trial_count={trial_count})",
             "further": [],
             "space": [dimension.to_json() for dimension in space],
             "asked": {},
