@@ -43,6 +43,7 @@ def build_trainer(
     on_evaluate: Callable[[int, float], float | None] | None = None,
     after_first_step: Callable[[], None] | None = None,
     resume_from: Path | None = None,
+    resumable: bool = True,
 ) -> FinetuneTrainer:
     """Build the trainer that *settings* describe.
 
@@ -69,6 +70,8 @@ def build_trainer(
         Called once, when the first loss has been told. May raise JobStoppedError as well.
     resume_from
         The checkpoint that :meth:`FinetuneTrainer.run` will be given: spares what it brings along.
+    resumable
+        Whether checkpoints are written.
 
     Raises
     ------
@@ -104,6 +107,7 @@ def build_trainer(
     )
     trainer.checkpoint_steps = settings.get("checkpoint_save_steps")
     trainer.checkpoint_limit = settings.get("checkpoint_save_total_limit")
+    trainer.resumable = resumable
     trainer.measured["threads"] = dict(threads._asdict())
     if after_first_step is not None:
         trainer.add_callback(AfterFirstStep(trainer, after_first_step))

@@ -35,6 +35,7 @@ def write_model(
     forgotten: Forgetting,
     check: dict[str, Any],
     merged: dict[str, Any] | None = None,
+    sweep: dict[str, Any] | None = None,
 ) -> None:
     """Write record and card of a model beside its weights.
 
@@ -54,6 +55,9 @@ def write_model(
         What :func:`embedtune_nb.training.reload_check.reload_check` found.
     merged
         Of a model that was merged with its base: ``from`` and ``weight``.
+    sweep
+        Of a model that a sweep chose: ``trials`` that were counted, ``trial``, the index of this one,
+        ``metric``, and the ``reason`` of the choice.
     """
     record = {
         "format": 1,
@@ -74,8 +78,11 @@ def write_model(
     }
     if merged is not None:
         record["merged"] = merged
+    if sweep is not None:
+        record["sweep"] = sweep
     (target / _RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False))
-    card = _card(plan, verdict, further, before, after, forgotten, check, merged)
+    origin = _merged(merged) + _chosen(sweep)
+    card = _card(plan, verdict, further, before, after, forgotten, check, origin)
     (target / "README.md").write_text(card)
 
 
@@ -112,7 +119,7 @@ def _card(
     after: Evaluation,
     forgotten: Forgetting,
     check: dict[str, Any],
-    merged: dict[str, Any] | None,
+    origin: str,
 ) -> str:
     """Return the model card; it quotes no text of the user's data."""
     rows = "\n".join(
@@ -134,7 +141,7 @@ pipeline_tag: sentence-similarity
 # {plan.name}
 
 {plan.base["id"]} tuned on {plan.data["rows"]:,} rows of kind {plan.data["kind"]} (loss: {plan["loss"]}).
-{_merged(merged)}
+{origin}
 {verdict}
 {_further(plan, further)}
 Judged on {verdict.queries:,} held-out {verdict.unit} that chose nothing; interval by paired bootstrap.
@@ -199,6 +206,15 @@ def _merged(merged: dict[str, Any] | None) -> str:
     return (
         f"\nIts weights are {merged['weight']:.0%} those of {merged['from']}, the rest those of the base "
         "model (linear interpolation).\n"
+    )
+
+
+def _chosen(sweep: dict[str, Any] | None) -> str:
+    if sweep is None:
+        return ""
+    return (
+        f"\nChosen from {sweep['trials']:,} trials by {directed_name(sweep['metric'])} on data held out for "
+        f"choosing, apart from what it is judged on here: trial {sweep['trial']}, {sweep['reason']}.\n"
     )
 
 

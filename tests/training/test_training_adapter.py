@@ -208,7 +208,7 @@ def pairs(topic_rows):
 def unchecked(monkeypatch):
     """Spare a run the fresh process that opens the saved model; one test here has it."""
     found = {"texts": 0, "largest_difference": 0.0, "metric": "accuracy", "score": 0.0}
-    monkeypatch.setattr("embedtune_nb.training.finetune.reload_check", lambda *_, **__: found)
+    monkeypatch.setattr("embedtune_nb.training.finish.reload_check", lambda *_, **__: found)
 
 
 def adapter_weights(folder):
