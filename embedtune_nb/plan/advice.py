@@ -43,7 +43,7 @@ def advise(
 ) -> list[str]:
     """Return what a careful colleague would say about this plan, most important first."""
     about_data = advise_on_data(choices.loss, split, rows, choices["batch_size"], left_out)
-    return [*about_data, *_about_settings(choices, base, truncated)]
+    return [*about_data, *advise_on_settings(choices, base, truncated)]
 
 
 def advise_on_data(
@@ -102,7 +102,8 @@ def _about_labels(loss: str, split: Any) -> list[str]:
     return found
 
 
-def _about_settings(choices: Choices, base: BaseSpec, truncated: float | None) -> list[str]:
+def advise_on_settings(choices: Choices, base: BaseSpec, truncated: float | None) -> list[str]:
+    """Return what is worth knowing about the settings alone."""
     found = []
     if truncated and truncated > _MUCH_CUT:
         length = choices["max_seq_length"]

@@ -1,0 +1,77 @@
+"""How long a sweep will take: the mean of trials drawn from its space, times their number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from embedtune_nb.plan.estimate import FIXED_SECONDS
+from embedtune_nb.plan.machine import Machine
+from embedtune_nb.plan.settle import Run
+from embedtune_nb.plan.sweep_settings import CONFIRMED, FRESH_SEEDS
+
+# Of one trial: loading the model, making loss and trainer, keeping the best weights.
+_TRIAL_SECONDS = (0.5, 5.0)
+# Pruned trials end about half way, and about half of those that may be pruned are.
+_PRUNED_SHARE = 0.25
+
+
+def estimate_sweep(
+    first: Run, drawn: Sequence[Run], settings: Mapping[str, Any], machine: Machine
+) -> dict[str, Any]:
+    """Return time and memory of a sweep, as :func:`embedtune_nb.plan.estimate.estimate` does for a run.
+
+    Parameters
+    ----------
+    first
+        The first trial.
+    drawn
+        Trials drawn at random from the space.
+    settings
+        Those of the sweep, as plain values.
+    machine
+        Where it will run.
+    """
+    _, whole = first.estimate(machine)
+    expected = [run.estimate(machine, judged=False)[1] for run in (first, *drawn)]
+    unknown = next((one for one in expected if one["seconds_low"] is None), None)
+    if unknown is not None:
+        return {**unknown, "evaluation_share": whole["evaluation_share"]}
+    count, workers = settings["trial_count"], settings["trial_workers"]
+    again = CONFIRMED * FRESH_SEEDS if settings["confirm"] else 0
+    may_be_pruned = max(count - settings["sampler_startup"], 0) if settings["pruning"] else 0
+    low, high = (_mean_of_trial(expected, end) for end in ("low", "high"))
+    runs_low, runs_high = count - _PRUNED_SHARE * may_be_pruned + again, count + again
+    # the base and the winner are judged once, whatever the number of trials
+    closing = [whole[f"seconds_{end}"] - expected[0][f"seconds_{end}"] for end in ("low", "high")]
+    memory = [one["peak_memory_bytes"] for one in expected]
+    return {
+        "seconds_low": round(FIXED_SECONDS[0] + closing[0] + runs_low * low / workers, 1),
+        "seconds_high": round(FIXED_SECONDS[1] + closing[1] + runs_high * high / workers, 1),
+        "peak_memory_bytes": max(memory) * workers,
+        "evaluation_share": whole["evaluation_share"],
+        "trial_seconds_low": round(low, 1),
+        "trial_seconds_high": round(high, 1),
+        "reason": _reason(count, again, workers, (low, high), len(expected), bool(may_be_pruned))
+        + f" One trial: {whole['reason']}",
+    }
+
+
+def _mean_of_trial(expected: Sequence[Mapping[str, Any]], end: str) -> float:
+    place = ("low", "high").index(end)
+    mean = sum(one[f"seconds_{end}"] for one in expected) / len(expected)
+    return mean - FIXED_SECONDS[place] + _TRIAL_SECONDS[place]
+
+
+def _reason(
+    count: int, again: int, workers: int, seconds: tuple[float, float], drawn: int, pruned: bool
+) -> str:
+    sentences = [
+        f"{count} trials" + (f" and {again} runs that confirm the best {CONFIRMED}" if again else ""),
+        f"{seconds[0]:.0f} to {seconds[1]:.0f} s each, the mean of {drawn} trials drawn from the space",
+    ]
+    if workers > 1:
+        sentences.append(f"{workers} at once")
+    if pruned:
+        sentences.append("the low end counts on pruning to save a quarter of the later trials")
+    return "; ".join(sentences) + "."

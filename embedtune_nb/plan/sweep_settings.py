@@ -1,0 +1,143 @@
+"""How a sweep is carried out: how many trials, who proposes them, how many at once, what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from embedtune_nb.errors import PlanError
+from embedtune_nb.plan.choices import ASKED, Choices
+from embedtune_nb.plan.dimension import Dimension
+from embedtune_nb.plan.machine import usable_cores, visible_gpus
+from embedtune_nb.plan.plan import Setting
+from embedtune_nb.plan.sweep_hyperparams import SWEEP_HYPERPARAMS
+from embedtune_nb.plan.workload import evaluations
+
+#: Seeds beside the sweep's own, on which the best two are trained again.
+FRESH_SEEDS = 2
+#: How many of the best are trained again.
+CONFIRMED = 2
+# With fewer trials, or fewer points on a trial's curve, the median of the others says nothing.
+_PRUNED_TRIALS, _PRUNED_LOOKS = 6, 3
+# Fewer cores than this make a trial slower by more than a second one beside it gains.
+_CORES_OF_TRIAL = 4
+# Trials that run at once cannot learn from each other.
+_ROUNDS = 3
+
+
+def sweep_settings(
+    trial_count: int,
+    possible: int | None,
+    space: Sequence[Dimension],
+    asked: Mapping[str, Any],
+    first: Choices,
+    executor: str,
+) -> dict[str, Setting]:
+    """Return the settings of the sweep itself.
+
+    Parameters
+    ----------
+    trial_count
+        As asked for.
+    possible
+        How many different trials the space holds; None if there is no end of them.
+    space
+        What is searched.
+    asked
+        The keys of ``SWEEP_HYPERPARAMS`` that were given.
+    first
+        The settings of the first trial.
+    executor
+        Where the job runs.
+
+    Raises
+    ------
+    PlanError
+        If several workers are asked for in a thread.
+    """
+    count = trial_count if possible is None else min(trial_count, possible)
+    reason = ASKED
+    if count < trial_count:
+        reason = f"you asked for {trial_count}, but there are only {possible} different trials"
+    return {
+        "trial_count": Setting(count, "user" if count == trial_count else "inferred", reason),
+        "sampler": _sampler(space),
+        "sampler_startup": _startup(count),
+        "pruning": _pruning(count, evaluations(first)),
+        "confirm": _confirm(asked, first["seed"]),
+        "keep_trials": _taken("keep_trials", asked),
+        "trial_workers": _workers(asked, count, executor),
+    }
+
+
+def _sampler(space: Sequence[Dimension]) -> Setting:
+    conditional = next((axis for axis in space if axis.only_with), None)
+    if conditional is None:
+        reason = "a Gaussian process (Optuna's GP): every searched key has an effect in every trial"
+        return Setting("gp", "inferred", reason)
+    part = next(iter(conditional.only_with))
+    reason = f"tree-structured (Optuna's TPE): {conditional.name} has an effect only with some of {part}"
+    return Setting("tpe", "inferred", reason)
+
+
+def _startup(count: int) -> Setting:
+    startup = max(2, min(4, count // 3))
+    reason = f"the defaults and {startup - 1} random trial{'s' * (startup > 2)} before the sampler proposes"
+    return Setting(startup, "inferred", reason)
+
+
+def _pruning(count: int, looks: int) -> Setting:
+    if count < _PRUNED_TRIALS:
+        return Setting(False, "inferred", f"off: {count} trials are too few to compare one with on its way")
+    if looks < _PRUNED_LOOKS:
+        reason = f"off: a trial is evaluated {looks} times, which saves little when it ends early"
+        return Setting(False, "inferred", reason)
+    reason = f"ends a trial below the median of the others at the same share of its way ({looks} evaluations)"
+    return Setting(True, "inferred", reason)
+
+
+def _confirm(asked: Mapping[str, Any], seed: int) -> Setting:
+    setting = _taken("confirm", asked)
+    if not setting.value:
+        return Setting(False, "user", f"{ASKED}: the best score wins, luck included")
+    fresh = " and ".join(str(seed + place) for place in range(1, FRESH_SEEDS + 1))
+    reason = f"the best {CONFIRMED} are trained again with seeds {fresh}; {SWEEP_HYPERPARAMS['confirm'].why}"
+    return Setting(True, setting.source, reason)
+
+
+def _workers(asked: Mapping[str, Any], count: int, executor: str) -> Setting:
+    wanted = asked.get("trial_workers")
+    if executor == "thread":
+        if wanted is not None and wanted > 1:
+            raise PlanError(
+                f"trial_workers={wanted} needs processes, and executor='thread' has one.",
+                expected="executor='process', or trial_workers=1",
+                fix="leave executor or trial_workers out.",
+            )
+        return Setting(1, "inferred", "executor='thread' has one process")
+    if wanted is not None:
+        if wanted <= count:
+            return Setting(wanted, "user", ASKED)
+        return Setting(count, "inferred", f"you asked for {wanted}, but there are only {count} trials")
+    gpus, cores = visible_gpus(), usable_cores()
+    most = max(1, count // _ROUNDS)
+    if gpus:
+        return Setting(
+            min(gpus, most), "inferred", _worker_reason(gpus, most, f"{gpus} GPU{'s' * (gpus > 1)}")
+        )
+    fitting = max(1, cores // _CORES_OF_TRIAL)
+    told = f"{cores} cores, and a trial uses {_CORES_OF_TRIAL} well"
+    return Setting(min(fitting, most), "inferred", _worker_reason(fitting, most, told))
+
+
+def _worker_reason(fitting: int, most: int, told: str) -> str:
+    if fitting > most > 0:
+        return f"{told}; no more than {most}, so that later trials learn from earlier ones"
+    return told
+
+
+def _taken(name: str, asked: Mapping[str, Any]) -> Setting:
+    if name in asked:
+        return Setting(asked[name], "user", ASKED)
+    entry = SWEEP_HYPERPARAMS[name]
+    return Setting(entry.default, "default", entry.why)
