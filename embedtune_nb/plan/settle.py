@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -133,8 +133,17 @@ class Run:
             "token_percentiles": self.texts.profile.percentiles,
         }
 
-    def advice(self, work: Workload, expected: Mapping[str, Any], machine: Machine) -> list[str]:
-        """Return what is worth reading before the start, most important first."""
+    def advice(
+        self,
+        work: Workload,
+        expected: Mapping[str, Any],
+        machine: Machine,
+        searched: Collection[str] = (),
+    ) -> list[str]:
+        """Return what is worth reading before the start, most important first.
+
+        *searched* are the settings that vary, where this is the first trial of a sweep.
+        """
         base, choices, (main, *further) = self.call.base, self.choices, self.objectives
         return [
             *advise(
@@ -144,11 +153,12 @@ class Run:
                 rows=len(main.rows),
                 truncated=self.truncated,
                 left_out=main.rows.left_out,
+                searched=searched,
             ),
             *_advise_on_further(further, choices),
             *advise_on_sharing(self.objectives),
             *advise_on_instruction(choices, base, main.wanted.data),
-            *advise_on_cost(choices, base, work, expected, machine.memory_bytes),
+            *advise_on_cost(choices, base, work, expected, machine.memory_bytes, searched),
         ]
 
 

@@ -194,7 +194,10 @@ def _most(key: str, run: Run) -> tuple[int | None, str]:
 
 def _default(axis: Dimension, run: Run) -> Any:
     """Return what a run without the search would take; as it is written, not as it is resolved."""
-    usual = HYPERPARAMS[axis.name].default_for(run.choices.loss)
+    entry = HYPERPARAMS[axis.name]
+    usual = entry.default_for(run.choices.loss)
+    if usual is None and entry.losses:  # the first trial has another loss
+        usual = entry.default_for(entry.losses[0])
     settled = run.choices.settings.get(axis.name)
     as_written = (axis.name == "warmup" and axis.kind != "int") or usual in axis.choices
     return usual if as_written or settled is None or settled.value is None else settled.value

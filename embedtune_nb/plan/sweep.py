@@ -42,7 +42,7 @@ _CHANGES_THE_LOSS = (
     BASE_MODEL,
     "adapter",
 )
-_OF_THE_FIRST = "so in the first trial; in others it follows what they try"
+_OF_THE_FIRST = "that of the first trial, others have their own"
 _WHAT = {"loss": "losses", BASE_MODEL: "base models", "adapter": "adapters", "lora_rank": "ranks"}
 
 
@@ -107,7 +107,7 @@ def resolve_sweep(
         advice=(
             *advise_on_sweep(ground, plain["trial_count"], combinations(space)),
             *passed_over,
-            *first.advice(work, expected, machine),
+            *first.advice(work, expected, machine, [axis.name for axis in space]),
         ),
         code=finetune_cell(
             base,

@@ -56,11 +56,8 @@ def sweep_settings(
         If several workers are asked for in a thread.
     """
     count = trial_count if possible is None else min(trial_count, possible)
-    reason = ASKED
-    if count < trial_count:
-        reason = f"you asked for {trial_count}, but there are only {possible} different trials"
     return {
-        "trial_count": Setting(count, "user" if count == trial_count else "inferred", reason),
+        "trial_count": _count(trial_count, possible, len(space)),
         "sampler": _sampler(space),
         "sampler_startup": _startup(count),
         "pruning": _pruning(count, evaluations(first)),
@@ -68,6 +65,14 @@ def sweep_settings(
         "keep_trials": _taken("keep_trials", asked),
         "trial_workers": _workers(asked, count, executor),
     }
+
+
+def _count(asked: int, possible: int | None, searched: int) -> Setting:
+    if possible is not None and possible < asked:
+        reason = f"you asked for {asked}, but there are only {possible} different trials"
+        return Setting(possible, "inferred", reason)
+    rule = f"the rule is 2n + 1 = {2 * searched + 1} for {searched} searched key{'s' * (searched > 1)}"
+    return Setting(asked, "user", f"{ASKED}; {rule}")
 
 
 def _sampler(space: Sequence[Dimension]) -> Setting:

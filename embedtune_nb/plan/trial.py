@@ -9,7 +9,6 @@ from typing import Any
 from embedtune_nb.catalogue import BaseSpec
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.split import Split
-from embedtune_nb.plan.advice import advise_on_settings
 from embedtune_nb.plan.choices import ASKED
 from embedtune_nb.plan.code import finetune_cell
 from embedtune_nb.plan.ground import Ground
@@ -70,7 +69,6 @@ def plan_of_trial(
         settings=_settings(run, ground, values, sweep["seed"]),
         estimate=expected,
         executor=sweep.executor,
-        advice=tuple(advise_on_settings(run.choices, run.call.base, run.truncated)),
         code=_cell(sweep, run, ground),
         further=tuple(
             FurtherObjective(

@@ -44,16 +44,26 @@ def workload(
 def characters_of_evaluation(choices: Choices, parts: Split) -> int:
     """Return how many characters one evaluation during training reads."""
     assert parts.selection is not None, "what is evaluated during training is the selection part"
-    # the loss is computed beside what the method needs; of a search it is the smaller part
-    passes_of_loss = choices["eval_method"] not in ("loss", "retrieval")
-    pool = _characters(parts.train) if choices["eval_method"] == "neighbor" else 0
-    return _characters(parts.selection) * (1 + passes_of_loss) + pool
+    asked, method = _characters(parts.selection), choices["eval_method"]
+    if method == "neighbor":
+        pool = _characters(parts.train) * _share(choices["neighbor_eval_pool_subsample"], len(parts.train))
+        asked_neighbors = asked * _share(choices["neighbor_eval_count"], len(parts.selection))
+        return round(asked + asked_neighbors + pool)  # the loss is computed beside it
+    # the same beside every method but itself; of a search it is the smaller part
+    return asked if method in ("loss", "retrieval") else 2 * asked
 
 
 def evaluations(choices: Choices) -> int:
     """Return how often a run is evaluated during training, its end included."""
     every = choices["eval_steps"]
     return choices["epochs"] if every == "epoch" else math.ceil(choices["steps_total"] / every)
+
+
+def _share(limit: int | float | None, count: int) -> float:
+    """Return the share of *count* texts that a number or a share of them allows."""
+    if limit is None:
+        return 1.0
+    return min(limit / count, 1.0) if isinstance(limit, int) else limit
 
 
 def _characters(part: Any) -> int:
