@@ -103,6 +103,10 @@ class AdapterEncoder(KeptVectorsEncoder):
         with without_progress_bars():
             self._like_base(whole).save_pretrained(str(folder), create_model_card=False)
 
+    def with_later(self, whole: SentenceTransformer) -> SentenceTransformer:
+        """Return the kept vectors followed by what *whole*, saved by :meth:`save`, has after the base."""
+        return self._like_base([self.vectors, *list(whole.children())[len(self._frozen) :]])
+
     def _on_its_side(self, modules: Sequence[nn.Module]) -> list[nn.Module]:
         if not self.queries_only:
             return list(modules)
@@ -117,6 +121,27 @@ class AdapterEncoder(KeptVectorsEncoder):
             default_prompt_name=self._base.default_prompt_name,
             similarity_fn_name=self._base.similarity_fn_name,
         )
+
+
+class SavedAdapterEncoder(KeptVectorsEncoder):
+    """A saved model with its adapter, reading through the kept vectors of its base.
+
+    Parameters
+    ----------
+    whole
+        As :meth:`AdapterEncoder.save` wrote it.
+    like
+        An encoder with the same base model.
+    """
+
+    def __init__(self, whole: SentenceTransformer, like: AdapterEncoder) -> None:
+        super().__init__(like.with_later(whole))
+        self._whole = whole
+
+    def save(self, folder: Path) -> None:
+        """Write the whole model again."""
+        with without_progress_bars():
+            self._whole.save_pretrained(str(folder), create_model_card=False)
 
 
 def adapt(base: Encoder, spec: Mapping[str, Any], settings: Mapping[str, Any]) -> AdapterEncoder:

@@ -19,7 +19,8 @@ from embedtune_nb.evaluation.verdict import Verdict
 from embedtune_nb.plan.plan import Plan
 from embedtune_nb.store.publish import check as check_files
 
-_RECORD = "embedtune.json"
+#: What a published model's record is called.
+RECORD = "embedtune.json"
 _VERSIONS_OF = ("sentence-transformers", "transformers", "torch", "numpy")
 
 
@@ -56,8 +57,8 @@ def write_model(
     merged
         Of a model that was merged with its base: ``from`` and ``weight``.
     sweep
-        Of a model that a sweep chose: ``trials`` that were counted, ``trial``, the index of this one,
-        ``metric``, and the ``reason`` of the choice.
+        Of a model that a sweep chose: ``trial``, the index of this one, how many ``trials`` were counted, by
+        which ``metric``, and the ``decision``.
     """
     record = {
         "format": 1,
@@ -80,7 +81,7 @@ def write_model(
         record["merged"] = merged
     if sweep is not None:
         record["sweep"] = sweep
-    (target / _RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False))
+    (target / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False))
     origin = _merged(merged) + _chosen(sweep)
     card = _card(plan, verdict, further, before, after, forgotten, check, origin)
     (target / "README.md").write_text(card)
@@ -99,7 +100,7 @@ def published_by(folder: Path, job_id: str) -> dict[str, Any] | None:
     if not folder.exists():
         return None
     try:
-        record = json.loads((folder / _RECORD).read_text())
+        record = json.loads((folder / RECORD).read_text())
     except (OSError, ValueError):
         record = {}
     if record.get("job") != job_id:
@@ -213,8 +214,8 @@ def _chosen(sweep: dict[str, Any] | None) -> str:
     if sweep is None:
         return ""
     return (
-        f"\nChosen from {sweep['trials']:,} trials by {directed_name(sweep['metric'])} on data held out for "
-        f"choosing, apart from what it is judged on here: trial {sweep['trial']}, {sweep['reason']}.\n"
+        f"\nTrial {sweep['trial']} of a sweep, chosen by {directed_name(sweep['metric'])} on held-out data "
+        "that is not part of what it is judged on below.\n"
     )
 
 

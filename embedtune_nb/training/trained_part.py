@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.encoder.encoder import Encoder
+from embedtune_nb.encoder.load import load_folder
 from embedtune_nb.plan.rows import training_rows
 from embedtune_nb.store.events import Event, Measured, Notice, Phase
-from embedtune_nb.training.adapter import AdapterEncoder, adapt
+from embedtune_nb.training.adapter import AdapterEncoder, SavedAdapterEncoder, adapt
 from embedtune_nb.training.base_vectors import CACHE_BYTES
 from embedtune_nb.training.closed_form import closed_form, closed_form_for_queries
 from embedtune_nb.training.lora import LoraLayers
@@ -46,6 +48,10 @@ class WholeModel:
         """Return the untrained base model, although *encoder* has begun to learn; *load* loads it anew."""
         return load()
 
+    def trained(self, folder: Path, encoder: Encoder) -> Encoder:
+        """Return the model that was saved in *folder* after training; *encoder* is one not yet trained."""
+        return Encoder(load_folder(folder))
+
     def begin(
         self, encoder: Encoder, train: Datasource, *, further: Further = (), resumed: bool, progress: Progress
     ) -> None:
@@ -71,6 +77,11 @@ class OnlyAdapter(WholeModel):
         """Return the frozen base model with its kept vectors."""
         assert isinstance(encoder, AdapterEncoder), "made by `on`"
         return encoder.without_adapter()
+
+    def trained(self, folder: Path, encoder: Encoder) -> Encoder:
+        """Return the saved model, reading through the kept vectors of *encoder*."""
+        assert isinstance(encoder, AdapterEncoder), "made by `on`"
+        return SavedAdapterEncoder(load_folder(folder), encoder)
 
     def begin(
         self, encoder: Encoder, train: Datasource, *, further: Further = (), resumed: bool, progress: Progress
