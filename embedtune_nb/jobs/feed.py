@@ -16,6 +16,11 @@ from embedtune_nb.store.locks import is_held
 ALIVE_STATES = frozenset({"queued", "running", "stopping", "unknown"})
 FINAL_STATES = frozenset({"done", "failed", "stopped", "lost"})
 _RECENT_STEPS = 20
+_TRIALS = "trials"
+#: A sweep runs its best two trials on two further seeds each.
+CONFIRMING_RUNS = 4
+#: Kind of job -> the setting that tells how many steps it has. Jobs of other kinds train nothing.
+_LENGTH = {"finetune": "steps_total", "sweep": "trial_count"}
 
 
 @dataclass
@@ -32,6 +37,11 @@ class Series:
         while self.step and self.step[-1] >= step:
             for column in (self.step, self.epoch, self.wall, self.value):
                 column.pop()
+
+
+def unit_of(kind: str) -> str:
+    """Return what a job of this kind counts: ``"step"``, or ``"trial"`` in a sweep."""
+    return "trial" if kind == "sweep" else "step"
 
 
 def take_metrics(series: dict[str, Series], event: dict[str, Any]) -> None:
@@ -85,11 +95,6 @@ class JobSnapshot:
         """Whether nothing more will happen."""
         return self.state in FINAL_STATES
 
-    @property
-    def unit(self) -> str:
-        """What its steps are: ``"step"``, or ``"trial"`` in a sweep."""
-        return "trial" if self.kind == "sweep" else "step"
-
 
 class JobFeed:
     """Follow the events of one job from its beginning, however late one joins.
@@ -118,7 +123,7 @@ class JobFeed:
             id=folder.id,
             kind=plan["kind"],
             name=plan["name"],
-            steps_total=settings.get("trial_count" if plan["kind"] == "sweep" else "steps_total") or 0,
+            steps_total=settings.get(_LENGTH.get(plan["kind"], "")) or 0,
             epochs_total=float(settings.get("epochs") or 0),
             primary=f"eval/{metric}" if metric else "",
             higher_is_better=not lower_is_better(metric or ""),
@@ -190,16 +195,18 @@ class JobFeed:
         if snapshot.phase in self._phase_began:
             self._phase_lasted[snapshot.phase] = now - self._phase_began[snapshot.phase]
         snapshot.phase, snapshot.phase_done, snapshot.phase_total = name, 0, total
-        if snapshot.kind == "sweep" and name == "trials":
-            snapshot.steps_total = total or snapshot.steps_total
         self._phase_began[name] = now
         self._step_times.clear()
+        if name == _TRIALS:
+            snapshot.steps_total = total or snapshot.steps_total
+            self._step_times.append((snapshot.steps_completed, now))
 
     def _take_progress(self, event: dict[str, Any]) -> None:
         snapshot = self.snapshot
         snapshot.phase_done, snapshot.phase_total = event["done"], event["total"]
-        if snapshot.kind == "sweep" and snapshot.phase == "trials":
+        if snapshot.phase == _TRIALS:
             snapshot.steps_completed, snapshot.steps_total = event["done"], event["total"]
+            self._step_times.append((event["done"], event["t"]))
 
     def _take_metrics(self, event: dict[str, Any]) -> None:
         snapshot = self.snapshot
@@ -211,15 +218,20 @@ class JobFeed:
             self._step_times.append((event["step"], event["t"]))
 
     def _estimate(self) -> None:
-        """Time left: the recent pace, plus the closing evaluation, which takes as long as the first."""
+        """Time left: the recent pace, plus what closes the job.
+
+        That is an evaluation, which takes as long as the first; in a sweep the runs that confirm the best.
+        """
         snapshot = self.snapshot
         snapshot.eta_seconds = None
-        if snapshot.ended or len(self._step_times) < 2 or snapshot.phase != "training":
+        if snapshot.ended or len(self._step_times) < 2 or snapshot.phase not in ("training", _TRIALS):
             return
         (first_step, first_time), (last_step, last_time) = self._step_times[0], self._step_times[-1]
         if last_step > first_step:
             pace = (last_time - first_time) / (last_step - first_step)
             closing = 2 * self._phase_lasted.get("evaluating base", 0.0)
+            if snapshot.phase == _TRIALS and snapshot.plan["settings"].get("confirm", {}).get("value"):
+                closing = CONFIRMING_RUNS * pace
             left = max(0, snapshot.steps_total - snapshot.steps_completed)
             snapshot.eta_seconds = left * pace + closing
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from embedtune_nb.jobs.feed import JobFeed, Series, take_metrics
+from embedtune_nb.jobs.feed import CONFIRMING_RUNS, JobFeed, Series, take_metrics
 from embedtune_nb.plan.dimension import Dimension
 from embedtune_nb.store.events import EventReader
 from embedtune_nb.store.job_folder import JobFolder
@@ -18,9 +18,6 @@ from embedtune_nb.sweep.snapshot import SweepSnapshot, snapshot_of_model
 from embedtune_nb.sweep.trial_folder import COUNTED, TrialFolder, TrialRecord, trial_folders
 
 __all__ = ["SweepFeed", "SweepSnapshot", "snapshot_of_model"]
-
-#: The best two are run on two further seeds each.
-_CONFIRMING_RUNS = 4
 
 
 class SweepFeed:
@@ -68,7 +65,8 @@ class SweepFeed:
         shown = sorted(self._followed.values(), key=_FollowedTrial.place)
         snapshot.trials = [trial.record for trial in shown]
         snapshot.curves = {trial.record.key: trial.curves for trial in shown}
-        snapshot.settings = {trial.record.key: trial.settings for trial in shown}
+        snapshot.settings = {trial.record.key: trial.plan.get("settings", {}) for trial in shown}
+        snapshot.codes = {trial.record.key: trial.plan.get("code", "") for trial in shown}
         snapshot.trial_count, snapshot.decision = job.steps_total, job.decision
         name = f"eval/{snapshot.metric}"
         bases = [job.base, *(trial.base for trial in shown)]
@@ -85,7 +83,7 @@ class SweepFeed:
         left = snapshot.trial_count - sum(trial.state in COUNTED for trial in trials)
         confirming = [trial for trial in snapshot.trials if trial.confirms is not None]
         if _setting(job.plan, "confirm", True):
-            left += _CONFIRMING_RUNS - sum(trial.state in COUNTED for trial in confirming)
+            left += CONFIRMING_RUNS - sum(trial.state in COUNTED for trial in confirming)
         begun = sum(
             trial.steps_done / trial.steps_total
             for trial in snapshot.trials
@@ -108,7 +106,7 @@ class _FollowedTrial:
         self.record = folder.record()
         self.curves: dict[str, Series] = {}
         self.base: dict[str, float] = {}
-        self.settings: dict[str, Any] = _settings_of(folder.plan_file)
+        self.plan = _plan_of(folder.plan_file)
 
     def place(self) -> tuple[bool, int, int]:
         """By index, confirming runs last."""
@@ -168,10 +166,10 @@ def _trained(series: Series) -> list[float]:
     return [value for step, value in points if step > 0 and math.isfinite(value)]
 
 
-def _settings_of(plan_file: Path) -> dict[str, Any]:
+def _plan_of(file: Path) -> dict[str, Any]:
     try:
-        return json.loads(plan_file.read_text())["settings"]
-    except (OSError, ValueError, KeyError):
+        return json.loads(file.read_text())
+    except (OSError, ValueError):
         return {}
 
 

@@ -23,7 +23,7 @@ def scored(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
 
 def best_trial(trials: Sequence[TrialRecord], higher_is_better: bool) -> TrialRecord | None:
     """Return the trial with the best score, the earlier one of two that are equal; None without any."""
-    return next(iter(_best_first(trials, higher_is_better)), None)
+    return next(iter(best_first(trials, higher_is_better)), None)
 
 
 def best_so_far(trials: Sequence[TrialRecord], higher_is_better: bool) -> list[tuple[int, float]]:
@@ -61,7 +61,7 @@ def ranks(
     decided = decision or {}
     winner = decided.get("winner")
     lost = set() if decided.get("tie") else {run["index"] for run in decided.get("confirmed", ())} - {winner}
-    order = _best_first(trials, higher_is_better)
+    order = best_first(trials, higher_is_better)
     first = [
         trial
         for trial in order
@@ -81,6 +81,7 @@ def _tied(one: TrialRecord, other: TrialRecord, band: float | None) -> bool:
     return abs(float(one.score or 0.0) - float(other.score or 0.0)) <= (band or 0.0)
 
 
-def _best_first(trials: Sequence[TrialRecord], higher_is_better: bool) -> list[TrialRecord]:
+def best_first(trials: Sequence[TrialRecord], higher_is_better: bool) -> list[TrialRecord]:
+    """Return the scored trials, the best one first and the earlier one of two that are equal."""
     sign = -1.0 if higher_is_better else 1.0
     return sorted(scored(trials), key=lambda trial: (sign * float(trial.score or 0.0), trial.index))

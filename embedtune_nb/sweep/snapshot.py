@@ -43,6 +43,8 @@ class SweepSnapshot:
         By the key of the trial: its series by name (``train/loss``, ``eval/ndcg@10``).
     settings
         By the key of the trial: its resolved settings, ``{"value", "source", "reason"}`` by name.
+    codes
+        By the key of the trial: the cell that repeats it as a single run.
     decision
         What the confirming runs decided; None before.
     eta_seconds
@@ -58,6 +60,7 @@ class SweepSnapshot:
     trials: list[TrialRecord] = field(default_factory=list)
     curves: dict[str, dict[str, Series]] = field(default_factory=dict)
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)
     decision: dict[str, Any] | None = None
     eta_seconds: float | None = None
 
@@ -126,6 +129,7 @@ def snapshot_of_model(folder: Path) -> SweepSnapshot:
         trials=records,
         curves={key: _series(trial.get("curves", {})) for key, trial in by_key.items()},
         settings={key: trial.get("settings", {}) for key, trial in by_key.items()},
+        codes={key: trial.get("code", "") for key, trial in by_key.items()},
         decision=kept["decision"],
     )
 

@@ -7,12 +7,15 @@ import subprocess
 import sys
 
 import pytest
-from made_up_sweep import BASE, METRIC, MadeUpSweep, finished_sweep
+from made_up_sweep import BASE, METRIC, VERDICT, MadeUpSweep, finished_sweep
 
 from embedtune_nb.errors import NotFoundError
+from embedtune_nb.jobs.job import Job
 from embedtune_nb.sweep.feed import SweepFeed, snapshot_of_model
 from embedtune_nb.sweep.ranking import ranks
 from embedtune_nb.sweep.trial_folder import TrialRecord
+from embedtune_nb.widgets.static_twin import top_line
+from embedtune_nb.widgets.watch import progress_line
 
 
 @pytest.fixture
@@ -145,3 +148,30 @@ def test_importing_it_loads_neither_torch_nor_optuna():
     code = "import embedtune_nb.sweep.feed, sys; print({'torch', 'optuna'} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "set()"
+
+
+def test_one_line_says_how_far_a_sweep_is(sweep):
+    assert repr(Job(sweep.folder)).endswith("sweep 'api-docs', running, trial 0/9)")
+    for score in (0.55, 0.613, 0.58, 0.56):
+        sweep.trial(score=score)
+    job = Job(sweep.folder)
+    assert repr(job).endswith("sweep 'api-docs', running, trial 4/9, best 0.613)")
+    assert (job.steps_completed, job.steps_total) == (4, 9)
+    feed = job.feed()
+    feed.poll()
+    assert progress_line(feed.snapshot).startswith("api-docs: trial 4/9, best NDCG@10 0.613, ETA ")
+    assert top_line(feed.snapshot).startswith("api-docs: running, trial 4/9, best NDCG@10 0.613")
+
+
+def test_one_line_tells_the_confirming_runs_and_the_verdict(home):
+    sweep = MadeUpSweep(trial_count=3)
+    for _ in range(3):
+        sweep.trial()
+    sweep.confirm()
+    feed = Job(sweep.folder).feed()
+    feed.poll()
+    assert progress_line(feed.snapshot).startswith("api-docs: confirming 100%, best NDCG@10 0.6")
+    sweep.finish()
+    feed.poll()
+    assert top_line(feed.snapshot) == f"api-docs: {VERDICT['text']}"
+    assert VERDICT["text"] in repr(Job(sweep.folder))
