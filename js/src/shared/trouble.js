@@ -7,7 +7,7 @@ const WHAT_NOW = {
   stopped: "job.resume() carries on from where it stopped.",
 };
 
-/** A box for the state of a job; *openLog* is called by its "Show log" button, which null leaves out. */
+/** A box for the state of a job; *openLog* is called by its "Show log" button. */
 export function troubleBox(openLog) {
   const el = h("div", { class: "etn-trouble", hidden: true, "data-testid": "trouble" });
 
@@ -24,7 +24,7 @@ export function troubleBox(openLog) {
       levers.length > 0 && h("ul", { class: "etn-levers" }, levers.map((lever) => h("li", {}, lever))),
       !levers.length && WHAT_NOW[state] && h("div", { class: "etn-small" }, WHAT_NOW[state]),
       state === "failed" && log_tail && h("pre", { class: "etn-log-tail", tabindex: 0 }, log_tail.trimEnd().split("\n").slice(-6).join("\n")),
-      openLog && (state === "failed" || state === "lost") && h("button", { class: "etn-button", type: "button", onclick: openLog }, "Show log"),
+      (state === "failed" || state === "lost") && h("button", { class: "etn-button", type: "button", onclick: openLog }, "Show log"),
     );
   }
 
