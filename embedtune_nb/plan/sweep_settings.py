@@ -95,7 +95,8 @@ def _pruning(count: int, looks: int) -> Setting:
     if count < _PRUNED_TRIALS:
         return Setting(False, "inferred", f"off: {count} trials are too few to compare one with on its way")
     if looks < _PRUNED_LOOKS:
-        reason = f"off: a trial is evaluated {looks} times, which saves little when it ends early"
+        times = "once" if looks == 1 else f"{looks} times"
+        reason = f"off: a trial is evaluated {times}, so there is little to end early"
         return Setting(False, "inferred", reason)
     reason = f"ends a trial below the median of the others at the same share of its way ({looks} evaluations)"
     return Setting(True, "inferred", reason)
