@@ -87,7 +87,7 @@ max-width:1200px;box-sizing:border-box}
 .etn-plan .f div{min-width:96px}.etn-plan .f b{display:block;font:600 20px/1.3
 var(--jp-ui-font-family,system-ui,sans-serif);font-variant-numeric:tabular-nums}
 .etn-plan .f small{font-size:11px;color:var(--soft)}
-.etn-plan table{width:100%;border-collapse:collapse;border:0;margin:0;font-size:13px}
+.etn-plan table{width:100%;border-collapse:collapse;border:0;margin:0;font-size:13px;color:inherit}
 .etn-plan tr,.etn-plan tr:hover{background:none!important}
 .etn-plan td,.etn-plan th{text-align:left!important;vertical-align:top;padding:4px 8px 4px 0;border:0;
 white-space:normal;overflow-wrap:anywhere}
