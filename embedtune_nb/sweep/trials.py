@@ -243,7 +243,8 @@ class Trials(Sequence[Trial]):
         if snapshot.base_score is not None:
             line += f", base {snapshot.base_score:.3f}"
         if snapshot.decision:
-            line += f". Winner: trial {snapshot.decision['winner']}, {snapshot.decision['reason']}"
+            reason = str(snapshot.decision["reason"])
+            line += f". Winner: trial {snapshot.decision['winner']}. {reason[:1].upper()}{reason[1:]}"
         return line
 
     def _table(self) -> pd.DataFrame:
