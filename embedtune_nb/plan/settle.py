@@ -219,7 +219,7 @@ def settle_run(call: Call, parts: Split | None = None, reader: Reader | None = N
     choices.take("checkpoint_save_steps", "checkpoint_save_total_limit")
     _choose_neighbors(choices, first.data.kind, len(main.rows))
     if call.searching:
-        choose_looks(choices, parts, texts)
+        choose_looks(choices, base, parts, texts)
     seed_source = "default" if call.seed == SEED else "user"
     reason = "of split, shuffling, new weights and verdict"
     choices.settings["seed"] = Setting(call.seed, seed_source, reason)  # type: ignore[arg-type]

@@ -91,7 +91,9 @@ def resolve_sweep(
     first = settle_run(ground.call(ground.start), parts, reader)
     tried = [_tried(ground, values, parts, reader) for values in _corners(space, ground.start)]
     drawn = [settle_run(ground.call(values), parts, reader) for values in _drawn(space, seed)]
-    own = sweep_settings(trial_count, combinations(space), space, wishes.sweep, first.choices, executor)
+    possible = combinations(space)
+    likely = [run.choices for run in (first, *drawn)]
+    own = sweep_settings(trial_count, possible, space, wishes.sweep, likely, executor)
     plain = {key: setting.value for key, setting in own.items()}
     machine = this_machine()
     expected = estimate_sweep(first, drawn, plain, machine)
@@ -105,7 +107,7 @@ def resolve_sweep(
         estimate=expected,
         executor=executor,
         advice=(
-            *advise_on_sweep(ground, plain["trial_count"], combinations(space)),
+            *advise_on_sweep(ground, plain["trial_count"], possible),
             *passed_over,
             *first.advice(work, expected, machine, [axis.name for axis in space]),
         ),

@@ -11,7 +11,7 @@ from embedtune_nb.plan.settle import Run
 from embedtune_nb.plan.sweep_settings import CONFIRMED, FRESH_SEEDS
 
 # Of one trial: loading the model, making loss and trainer, keeping the best weights.
-_TRIAL_SECONDS = (0.5, 5.0)
+_TRIAL_SECONDS = (1.0, 5.0)
 # Pruned trials end about half way, and about half of those that may be pruned are.
 _PRUNED_SHARE = 0.25
 

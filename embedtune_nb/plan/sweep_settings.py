@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from embedtune_nb.errors import PlanError
@@ -30,7 +31,7 @@ def sweep_settings(
     possible: int | None,
     space: Sequence[Dimension],
     asked: Mapping[str, Any],
-    first: Choices,
+    trials: Sequence[Choices],
     executor: str,
 ) -> dict[str, Setting]:
     """Return the settings of the sweep itself.
@@ -45,8 +46,8 @@ def sweep_settings(
         What is searched.
     asked
         The keys of ``SWEEP_HYPERPARAMS`` that were given.
-    first
-        The settings of the first trial.
+    trials
+        The settings of the first trial, and of others drawn from the space.
     executor
         Where the job runs.
 
@@ -60,8 +61,8 @@ def sweep_settings(
         "trial_count": _count(trial_count, possible, len(space)),
         "sampler": _sampler(space),
         "sampler_startup": _startup(count),
-        "pruning": _pruning(count, evaluations(first)),
-        "confirm": _confirm(asked, first["seed"]),
+        "pruning": _pruning(count, round(median(map(evaluations, trials)))),
+        "confirm": _confirm(asked, trials[0]["seed"]),
         "keep_trials": _taken("keep_trials", asked),
         "trial_workers": _workers(asked, count, executor),
     }
@@ -96,10 +97,10 @@ def _pruning(count: int, looks: int) -> Setting:
         return Setting(False, "inferred", f"off: {count} trials are too few to compare one with on its way")
     if looks < _PRUNED_LOOKS:
         times = "once" if looks == 1 else f"{looks} times"
-        reason = f"off: a trial is evaluated {times}, so there is little to end early"
+        reason = f"off: most trials are evaluated {times}, so there is little to end early"
         return Setting(False, "inferred", reason)
-    reason = f"ends a trial below the median of the others at the same share of its way ({looks} evaluations)"
-    return Setting(True, "inferred", reason)
+    reason = "ends a trial that is below the median of the others at the same share of its way"
+    return Setting(True, "inferred", f"{reason}; most have {looks} evaluations")
 
 
 def _confirm(asked: Mapping[str, Any], seed: int) -> Setting:
