@@ -12,9 +12,9 @@ from embedtune_nb.errors import NotFoundError
 from embedtune_nb.evaluation.metrics import display_name
 from embedtune_nb.jobs.feed import Series
 from embedtune_nb.latebound import late
+from embedtune_nb.plan.defaults import default_of
 from embedtune_nb.plan.dimension import Dimension
 from embedtune_nb.plan.hyperparams import HYPERPARAMS
-from embedtune_nb.plan.losses import LOSSES
 from embedtune_nb.plan.plan import Plan
 from embedtune_nb.sweep.trial_folder import TrialFolder, TrialRecord
 
@@ -137,8 +137,9 @@ class Trial:
     def diff(self) -> pd.DataFrame:
         """Return in what it differs from the defaults of its loss: columns setting, default, tried.
 
-        What was asked for with the sweep is listed beside what the sweep chose. A default that depends on
-        data or model is given where a dimension of the sweep tells it, else it is None.
+        What was asked for with the sweep is listed beside what the sweep chose. The default of what was
+        searched is what the first trial tried, except where it follows the loss; one that depends on data or
+        model and was not searched is None.
         """
         import pandas as pd
 
@@ -151,7 +152,7 @@ class Trial:
             default = self._default(name, loss)
             if default != value:
                 rows.append((name, default, value))
-        return pd.DataFrame(rows, columns=["setting", "default", "tried"]).astype(object)
+        return pd.DataFrame(rows, columns=["setting", "default", "tried"], dtype=object)
 
     def open(self) -> Any:
         """Return its kept weights as a model that embeds, evaluates and can be fine-tuned.
@@ -228,10 +229,11 @@ class Trial:
 
     def _default(self, name: str, loss: str) -> Any:
         starts = {dimension.name: dimension.start for dimension in self.dimensions}
-        if name in starts and ("loss" not in starts or name == "loss"):
+        if "loss" in starts and (of_loss := default_of(name, loss)) is not None:
+            return of_loss
+        if name in starts:
             return starts[name]
-        known = HYPERPARAMS[name].default_for(loss) if name in HYPERPARAMS and loss in LOSSES else None
-        return starts.get(name) if known is None else known
+        return HYPERPARAMS[name].default_for(loss) if name in HYPERPARAMS else None
 
     def __repr__(self) -> str:
         who = f"trial {self.index}"

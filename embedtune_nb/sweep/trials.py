@@ -128,21 +128,23 @@ class Trials(Sequence[Trial]):
         -------
         pandas.DataFrame
             `index`, `state`, `rank`, a column for each dimension that was searched, `score`, a column for
-            each metric, `seconds`, `seed`, `retry_of`, `confirms`, `is_default`, `has_weights`, `reason`.
-            What has no effect or is not known yet is missing.
+            each metric (``eval/loss`` is the loss on the selection part), `seconds`, `seed`, `retry_of`,
+            `confirms`, `is_default`, `has_weights`, `reason`. What has no effect or is not known yet is
+            missing, and so is a choice of None.
         """
         import pandas as pd
 
         searched = [dimension.name for dimension in self._sweep.dimensions] if self._sweep else []
         every = [*self._trials, *self._confirmations]
-        metrics = dict.fromkeys(name for trial in every for name in trial.metrics)
+        metrics = dict.fromkeys(_column(name) for trial in every for name in trial.metrics)
         columns = [*_FIRST, *searched, "score", *metrics, *_LAST]
         rows = []
         for trial in every:
             record = trial.record
             rows.append(
                 {"index": trial.index, "state": trial.state, "rank": trial.rank}
-                | {"score": trial.score, **trial.metrics}
+                | {"score": trial.score}
+                | {_column(name): value for name, value in trial.metrics.items()}
                 | {name: getattr(record, name) for name in _LAST}
                 | trial.hyperparameters
             )
@@ -250,7 +252,15 @@ class Trials(Sequence[Trial]):
     def _table(self) -> pd.DataFrame:
         frame = self.to_frame()
         searched = [dimension.name for dimension in self.snapshot.dimensions]
-        kept = [*_FIRST, *searched, "score", *(["confirms"] if self._confirmations else []), *_SHOWN_LAST]
+        optional = [one.name for one in self.snapshot.dimensions if None in one.choices]
+        frame = frame.fillna(dict.fromkeys(optional, "none"))
+        kept = [
+            *_FIRST,
+            *searched,
+            "score",
+            *(["confirms", "seed"] * bool(self._confirmations)),
+            *_SHOWN_LAST,
+        ]
         frame = frame[[name for name in kept if name != "reason" or frame["reason"].any()]]
         numbers = frame.select_dtypes("float").columns
         return frame.assign(
@@ -272,6 +282,11 @@ class Trials(Sequence[Trial]):
             "higher_is_better": snapshot.higher_is_better,
             "base": snapshot.base_score,
         }
+
+
+def _column(metric: str) -> str:
+    """Return the column of a metric: a searched loss has one of that name."""
+    return "eval/loss" if metric == "loss" else metric
 
 
 def _counts(trials: Sequence[Trial]) -> str:

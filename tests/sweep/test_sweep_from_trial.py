@@ -34,7 +34,7 @@ def home_with_sweep(tiny_static, topic_rows, tmp_path_factory):
         patch.setattr(reload_check.subprocess, "run", _check_here)
         et.PretrainedEmbeddingModel(str(tiny_static)).finetune(
             "searched",
-            pd.DataFrame(topic_rows * 2).assign(value=lambda rows: rows["value"] + rows.index.map(" {}".format)),
+            pd.DataFrame([{**row, "value": f"{row['value']} {i}"} for i, row in enumerate(topic_rows * 2)]),
             hyperparams={"learning_rate": [1e-4, 1e-2, 1e-1], "epochs": 1, "batch_size": 32, "keep_trials": 1,
                          "confirm": False},
             trial_count=3,

@@ -76,12 +76,33 @@ def test_the_diff_follows_the_loss_where_that_was_searched(home):
     space = (
         Dimension("loss", "choice", "contrastive", "user", "", choices=("contrastive", "proxy")),
         Dimension("loss_scale", "float", 20.0, "user", "", 5.0, 50.0),
+        Dimension("learning_rate", "float", 0.05, "user", "of word vectors", 1e-3, 0.1, log=True),
     )
     sweep = MadeUpSweep(space=space)
+    sweep.trial()
     sweep.trial(loss="proxy", loss_scale=20.0)
-    diff = trials_of_job(Job(sweep.folder))[0].diff().set_index("setting")
+    trials = trials_of_job(Job(sweep.folder))
+    assert trials[0].diff().empty
+    diff = trials[1].diff().set_index("setting")
     assert diff.loc["loss"].tolist() == ["contrastive", "proxy"]
     assert diff.loc["loss_scale"].tolist() == [30.0, 20.0], "the default of proxy, not of contrastive"
+    sweep.close()
+
+
+def test_a_searched_loss_and_the_loss_that_was_measured_are_two_columns(home):
+    space = (
+        Dimension("loss", "choice", "contrastive", "user", "", choices=("contrastive", "proxy")),
+        Dimension("adapter", "choice", None, "user", "", choices=(None, "linear")),
+    )
+    sweep = MadeUpSweep(space=space)
+    key = sweep.trial(loss="proxy", adapter=None)
+    folder = TrialFolder(sweep.folder.path / "trials" / key)
+    folder.write(replace(folder.record(), metrics={"accuracy": 0.7, "loss": 1.5}))
+    trials = trials_of_job(Job(sweep.folder))
+    frame = trials.to_frame()
+    assert frame.columns.is_unique
+    assert (frame.loc[0, "loss"], frame.loc[0, "eval/loss"]) == ("proxy", 1.5)
+    assert "none" in repr(trials), "to do without an adapter was tried"
     sweep.close()
 
 
