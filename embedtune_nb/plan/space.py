@@ -14,6 +14,7 @@ from embedtune_nb.plan.conditions import conditions
 from embedtune_nb.plan.dimension import Dimension
 from embedtune_nb.plan.hyperparams import HYPERPARAMS
 from embedtune_nb.plan.ranges import ORDER, AutomaticRange, Trained, automatic_ranges
+from embedtune_nb.plan.rows import most_negatives
 from embedtune_nb.plan.settle import Run
 from embedtune_nb.plan.trained_part import is_adapter, is_lora
 from embedtune_nb.plan.wishes import Range
@@ -189,6 +190,9 @@ def _most(key: str, run: Run) -> tuple[int | None, str]:
     limit = run.call.base.max_length
     if key == "max_seq_length" and limit is not None:
         return limit, f"{limit} tokens are all that {run.call.base.id} reads"
+    if key == "hard_negatives":
+        most = most_negatives(run.parts.train)
+        return most, f"no row has more than {most}"
     return None, ""
 
 

@@ -73,6 +73,7 @@ def resolve_sweep(
     """
     wanted, losses = _wanted(data, loss, eval_datasource)
     wishes = read_wishes(hyperparams, losses=losses or [one.loss.name for one in wanted])
+    _check_length(wishes)
     bases = _bases(wishes, base)
     for spec in bases.values() if bases else [base]:
         ensure_available(spec)
@@ -178,6 +179,15 @@ def _structure(
     if bases:
         listed[BASE_MODEL] = (list(bases), base.id)
     return {key: choice_axis(key, *listed[key], _WHAT[key]) for key in STRUCTURE if key in listed}
+
+
+def _check_length(wishes: Wishes) -> None:
+    if "epochs" in wishes.searched and "max_steps" in wishes.fixed:
+        raise PlanError(
+            "epochs is searched, but has no effect beside max_steps, which decides.",
+            expected="one of the two",
+            fix="leave max_steps or epochs out.",
+        )
 
 
 def _check_comparable(run: Run, space: Sequence[Dimension]) -> None:

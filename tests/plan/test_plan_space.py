@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from embedtune_nb.errors import LossError, ModelUnavailableError, PlanError
+from embedtune_nb.errors import EmbedtuneError, LossError, ModelUnavailableError, PlanError
 from embedtune_nb.plan import HYPERPARAMS
 from embedtune_nb.plan.ranges import ORDER, AutomaticRange, automatic_ranges
 from embedtune_nb.plan.resolve import resolve
@@ -181,6 +181,7 @@ REFUSED = [
     ({"learning_rate_scheduler": ("linear", "cosine")}, "list for choices"),
     ({"learning_rate_scheduler": ["linear", "cosin"]}, "cosine"),
     ({"max_steps": [10, 20]}, "search epochs"),
+    ({"max_steps": 20, "epochs": (1, 3)}, "max_steps, which decides"),
     ({"eval_steps": [5, 10]}, "compared by it"),
     ({"eval_method": ["neighbor", "loss"]}, "compared by it"),
     ({"metric": ["accuracy", "f1_macro"]}, "compared by it"),
@@ -280,3 +281,10 @@ def test_several_objectives_are_searched_together_but_not_their_losses(base, lab
     assert len(parts.further) == len(plan.further) == 1
     with pytest.raises(LossError, match="beside a list of objectives"):
         resolve(base, data, name="toy", loss=["contrastive", "triplet"], trial_count=5)
+
+
+def test_data_too_small_to_hold_a_part_out_is_refused(sweep, labeled, pairs):
+    for data in (labeled(rows=8), pairs(rows=6)):
+        with pytest.raises(EmbedtuneError) as caught:
+            sweep(data, {"learning_rate": (1e-5, 1e-3)})
+        assert "more" in caught.value.fix

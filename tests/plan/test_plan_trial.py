@@ -5,9 +5,11 @@ import subprocess
 import sys
 from importlib.util import find_spec
 
+import pandas as pd
 import pytest
 
 from embedtune_nb.catalogue import resolve_base
+from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.split import Split
 from embedtune_nb.plan import Plan
 from embedtune_nb.plan.resolve import resolve
@@ -122,6 +124,56 @@ def test_lora_is_searched_too(swept, labeled):
     assert trial.diff(repeated(trial, data)[0]) == []
     whole = plan_of_trial(sweep, split, starts(sweep, lora_rank=None))
     assert "lora_alpha" not in whole.settings
+
+
+def test_heads_compare_the_trials_of_prediction_if_asked(swept, labeled):
+    data = labeled()
+    sweep, split = swept(data, {"eval_method": "head", "learning_rate": (1e-5, 1e-3)})
+    trial = plan_of_trial(sweep, split, starts(sweep, learning_rate=2e-4))
+    assert (trial["eval_method"], trial["early_stopping"], trial["epochs"]) == ("head", 2, 3)
+    assert trial.diff(repeated(trial, data)[0]) == []
+
+
+def test_data_for_the_verdict_stays_that_of_the_sweep(base, labeled):
+    data, judged = labeled(), labeled(rows=40, length=lambda row: 6)
+    options = {"eval_datasource": judged, "name": "toy", "trial_count": 3}
+    sweep, split = resolve(base, data, hyperparams={"epochs": (1, 4)}, **options)
+    trial = plan_of_trial(sweep, split, {"epochs": 3})
+    assert "eval_data," in trial.code
+    _, called = arguments(trial.code)
+    alone, _ = resolve(base, data, name="toy", eval_datasource=judged, **called)
+    assert trial.diff(alone) == []
+
+
+KINDS = {
+    "scored": {"text": "text {row} of it", "score": "number"},
+    "triplets": {"anchor": "ask {row}", "positive": "answer {row}", "negative": "other {row}"},
+    "scored_pairs": {"sentence1": "one {row} a", "sentence2": "one {row} b", "score": "number"},
+    "nli": {"premise": "all {row} are so", "hypothesis": "one {row} is so", "label": "entails"},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_data_can_be_swept(base, kind):
+    fill = {
+        "number": lambda row: row % 10 / 10,
+        "entails": lambda row: ("entailment", "contradiction")[row % 2],
+    }
+    table = pd.DataFrame(
+        [
+            {
+                name: fill[what](row) if what in fill else what.format(row=f"w{row} x{row * 7}")
+                for name, what in KINDS[kind].items()
+            }
+            for row in range(120)
+        ]
+    )
+    data = Datasource.from_pandas(table, kind=kind)
+    sweep, split = resolve(base, data, name="toy", trial_count=9)
+    assert sweep.data["kind"] == kind and len(split.selection) > 0
+    last = {axis.name: axis.drawn(0.99) for axis in sweep.space}
+    trial = plan_of_trial(sweep, split, last)
+    assert trial.diff(repeated(trial, data)[0]) == []
 
 
 def test_each_base_model_has_its_own_defaults_in_its_trials(swept, write_base, labeled):
