@@ -47,7 +47,9 @@ class TrialRecord:
     reason
         Why it failed, was pruned, stopped or lost; else empty.
     retry_of
-        Index of the lost trial that this one repeats.
+        Index of the lost or stopped trial that this one repeats.
+    attempt
+        How often a worker set out on it, this time included and stops left out.
     is_default
         Whether it tried what the loss would do by default.
     has_weights
@@ -69,6 +71,7 @@ class TrialRecord:
     seconds: float | None = None
     reason: str = ""
     retry_of: int | None = None
+    attempt: int = 1
     is_default: bool = False
     has_weights: bool = False
 
