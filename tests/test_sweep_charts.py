@@ -98,6 +98,14 @@ def test_the_best_line_comes_last_so_that_nothing_covers_it():
         assert best[-1]["y2"] == pytest.approx(1.0), "better is above, whatever better means"
 
 
+def test_a_pruned_trial_is_never_the_best():
+    trials = frame([0.5, 0.9], state=["done", "pruned"], learning_rate=[1e-4, 1e-3])
+    drawn = sweep_charts.slices(trials, [RATE], metric="accuracy", higher_is_better=True)
+    assert [(row["index"], row["best"]) for row in values_of(drawn, "best")] == [(0, True)]
+    lines = sweep_charts.parallel(trials, [RATE], metric="accuracy", higher_is_better=True)
+    assert {row["trial"] for row in values_of(lines, "standing")} == {0}
+
+
 def test_five_hundred_trials_can_be_drawn():
     count = 500
     trials = frame(

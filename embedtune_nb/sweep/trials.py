@@ -12,7 +12,7 @@ from embedtune_nb.evaluation.metrics import directed_name
 from embedtune_nb.jobs.job import Job
 from embedtune_nb.latebound import late
 from embedtune_nb.sweep.importance import caution, importance
-from embedtune_nb.sweep.ranking import scored
+from embedtune_nb.sweep.ranking import best_first, scored
 from embedtune_nb.sweep.snapshot import SweepSnapshot
 from embedtune_nb.sweep.trial import Trial
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _FIRST = ("index", "state", "rank")
 _LAST = ("seconds", "seed", "retry_of", "confirms", "is_default", "has_weights", "reason")
+_CURVES = 5
 _SHOWN_LAST = ("seconds", "reason")
 
 
@@ -201,9 +202,9 @@ class Trials(Sequence[Trial]):
 
         by_index = {trial.index: trial for trial in self._trials}
         if indices is None:
-            ranked = [trial for trial in self._trials if trial.rank is not None]
-            indices = [trial.index for trial in sorted(ranked, key=lambda trial: trial.rank or 0)[:5]]
-        wanted = list(indices) or list(by_index)[:5]
+            snapshot = self.snapshot
+            indices = [t.index for t in best_first(snapshot.trials, snapshot.higher_is_better)[:_CURVES]]
+        wanted = list(indices) or list(by_index)[:_CURVES]
         unknown = [index for index in wanted if index not in by_index]
         if unknown:
             raise NotFoundError(

@@ -44,6 +44,12 @@ class Axis:
     spread: float = 0.0
 
 
+def finished(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the trials that ran to their end with a score: that of a pruned one compares with nothing."""
+    done = (trials["state"] == "done") & trials["score"].notna() & trials["confirms"].isna()
+    return trials[done].reset_index(drop=True)
+
+
 def axis_of(dimension: Dimension, values: Sequence[Any]) -> Axis:
     """Return the axis of *dimension* with the places of *values*, missing ones below it."""
     if dimension.kind == "choice":

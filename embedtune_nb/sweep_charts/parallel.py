@@ -13,7 +13,7 @@ import pandas as pd
 from embedtune_nb import charts
 from embedtune_nb.evaluation.metrics import directed_name
 from embedtune_nb.plan.dimension import Dimension
-from embedtune_nb.sweep_charts.axes import NOWHERE, Axis, axis_of, short
+from embedtune_nb.sweep_charts.axes import NOWHERE, Axis, axis_of, finished, short
 
 #: From a poor trial to a good one, readable on white and on black.
 _RAMP = ["#9aa0a6", "#56B4E9", "#0072B2"]
@@ -33,7 +33,7 @@ def parallel(
     axis_width: int = 130,
     height: int = 260,
 ) -> alt.LayerChart:
-    """Draw each scored trial as a line across one axis a dimension and one for the score.
+    """Draw each finished trial as a line across one axis a dimension and one for the score.
 
     Ranges run on their own scale, by ratios where they are searched that way; choices stand at even
     distances, the lines through one of them a little apart. Better scores are bluer, thicker and on top.
@@ -53,7 +53,7 @@ def parallel(
     axis_width, height
         From one axis to the next, and in all, in pixels.
     """
-    shown = trials[trials["score"].notna() & trials["confirms"].isna()]
+    shown = finished(trials)
     shown = shown.sort_values("score", ascending=higher_is_better).reset_index(drop=True)
     axes = [axis_of(dimension, shown[dimension.name].tolist()) for dimension in dimensions]
     score, base_height = _score_axis(directed_name(metric), shown["score"], base, higher_is_better)
@@ -103,7 +103,7 @@ def parallel(
                 x=across, y=down, text="text:N"
             ),
         ]
-    told = f"{len(shown)} trials; the bluer and thicker a line, the better"
+    told = f"{len(shown)} finished trials; the bluer and thicker a line, the better"
     drawing = alt.layer(*layers).properties(width=axis_width * len(axes), height=height, title=told)
     return charts.finish(drawing)
 
