@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import threading
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,9 +16,12 @@ from embedtune_nb.plan.dimension import Dimension
 from embedtune_nb.store.events import EventReader
 from embedtune_nb.store.job_folder import JobFolder
 from embedtune_nb.sweep.snapshot import SweepSnapshot, snapshot_of_model
-from embedtune_nb.sweep.trial_folder import COUNTED, TrialFolder, TrialRecord, trial_folders
+from embedtune_nb.sweep.trial_folder import COUNTED, TRIALS, TrialFolder, TrialRecord
 
 __all__ = ["SweepFeed", "SweepSnapshot", "snapshot_of_model"]
+
+#: A trial that has ended is looked at when the job has news, and every so many polls: there may be hundreds.
+_ALL_EVERY = 10
 
 
 class SweepFeed:
@@ -33,6 +37,7 @@ class SweepFeed:
         self._job = JobFeed(folder)
         self._folder = folder
         self._followed: dict[str, _FollowedTrial] = {}
+        self._polls = 0
         #: held while the snapshot changes; readers of its lists on other threads hold it too
         self.lock: threading.RLock = self._job.lock
         job = self._job.snapshot
@@ -51,14 +56,27 @@ class SweepFeed:
 
     def _poll(self) -> bool:
         changed = self._job.poll()
-        for folder in trial_folders(self._folder.path):
-            followed = self._followed.get(folder.path.name)
-            if followed is None:
-                followed = self._followed[folder.path.name] = _FollowedTrial(folder)
-            changed |= followed.poll(f"eval/{self.snapshot.metric}", self.snapshot.higher_is_better)
+        self._polls += 1
+        everything = changed or self._job.snapshot.ended or self._polls % _ALL_EVERY == 0
+        for followed in self._present():
+            if everything or not followed.has_ended:
+                changed |= followed.poll(f"eval/{self.snapshot.metric}", self.snapshot.higher_is_better)
         if changed:
             self._take()
         return changed
+
+    def _present(self) -> list[_FollowedTrial]:
+        """Return the trials that have a record by now; those known already cost no look at their files."""
+        try:
+            with os.scandir(self._folder.path / TRIALS) as entries:
+                names = [entry.name for entry in entries]
+        except FileNotFoundError:
+            return []
+        for name in sorted(set(names) - self._followed.keys()):
+            folder = TrialFolder(self._folder.path / TRIALS / name)
+            if name[:1].isdigit() and folder.record_file.is_file():
+                self._followed[name] = _FollowedTrial(folder)
+        return [self._followed[name] for name in names if name in self._followed]
 
     def _take(self) -> None:
         snapshot, job = self.snapshot, self._job.snapshot
@@ -69,8 +87,8 @@ class SweepFeed:
         snapshot.codes = {trial.record.key: trial.plan.get("code", "") for trial in shown}
         snapshot.trial_count, snapshot.decision = job.steps_total, job.decision
         name = f"eval/{snapshot.metric}"
-        bases = [job.base, *(trial.base for trial in shown)]
-        snapshot.base_score = next((base[name] for base in bases if name in base), None)
+        # the trials', on the selection part: that of the job is judged on the verdict part
+        snapshot.base_score = next((trial.base[name] for trial in shown if name in trial.base), None)
         snapshot.eta_seconds = self._seconds_left()
 
     def _seconds_left(self) -> float | None:
@@ -107,6 +125,11 @@ class _FollowedTrial:
         self.curves: dict[str, Series] = {}
         self.base: dict[str, float] = {}
         self.plan = _plan_of(folder.plan_file)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether little more will be heard of it: its weights may make room for those of a better one."""
+        return self.record.state in COUNTED
 
     def place(self) -> tuple[bool, int, int]:
         """By index, confirming runs last."""

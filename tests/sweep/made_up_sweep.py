@@ -131,8 +131,7 @@ class MadeUpSweep:
         self._held["job"] = take(self.folder.lock) or 0
         self._events = EventWriter(self.folder.events)
         self._events.emit(State("running"))
-        self._events.emit(Phase("base"))
-        self._events.emit(Base({f"eval/{METRIC}": BASE}))
+        self._events.emit(Phase("loading"))
         self._events.emit(Phase("trials", total=trial_count))
 
     def trials(self) -> list[TrialFolder]:
@@ -160,6 +159,7 @@ class MadeUpSweep:
             )
         )  # fmt: skip
         self._curves[key] = EventWriter(folder.events)
+        self._curves[key].emit(Base({f"eval/{METRIC}": BASE}))
         self._curves[key].emit(Metrics(0, 0.0, {f"eval/{METRIC}": BASE}))
         return key
 
@@ -313,6 +313,8 @@ def _kept(folder: TrialFolder) -> dict[str, Any]:
 
     curves: dict[str, dict[str, list[float]]] = {}
     for event in EventReader(folder.events).new():
+        if event["type"] != "metrics":
+            continue
         for name, value in event["values"].items():
             points = curves.setdefault(name, {"step": [], "epoch": [], "value": []})
             points["step"].append(event["step"])
