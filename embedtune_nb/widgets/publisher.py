@@ -38,6 +38,8 @@ class FeedPublisher:
         self._feed, self._widget = feed, widget
         self._wake, self._closed = threading.Event(), threading.Event()
         self._complaint = ""
+        #: whether the feed changed since this was last set to False
+        self._fresh = True
         self._lifecycle = threading.Lock()
         self._running = False
         self._thread: threading.Thread | None = None
@@ -84,7 +86,7 @@ class FeedPublisher:
     def _follow(self) -> None:
         while not self._closed.is_set():
             self._wake.clear()
-            self._feed.poll()
+            self._fresh |= self._feed.poll()
             final = self._state() in FINAL_STATES
             self._answer()
             if self._complaint:

@@ -112,9 +112,9 @@ class TrialPublisher(FeedPublisher):
         self._send_curves()
 
     def _send(self, now: float, final: bool) -> None:
-        if not final and now < self._news_due:
+        if not final and (now < self._news_due or not self._fresh):
             return
-        self._news_due = now + NEWS_SECONDS
+        self._news_due, self._fresh = now + NEWS_SECONDS, False
         if self._ended and not final:
             self._widget.send({"type": "started"})
         self._send_rows()

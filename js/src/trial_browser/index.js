@@ -20,10 +20,12 @@ const GAP_PATIENCE_MS = 1000;
 // The kernel calls this once for each model: all its views share one store.
 export default function trialBrowser() {
   let control = null;
+  let heard = false;
   let asked = 0;
+  // A saved notebook restores the control too: that a kernel listens is known once it has said something.
   const ask = (command, values) => {
-    if (command) control?.send(values ? { command, values } : { command });
-    return control !== null;
+    if (command && (heard || command === "snapshot")) control?.send(values ? { command, values } : { command });
+    return heard;
   };
   const store = new TrialStore(() => {
     const now = performance.now();
@@ -45,7 +47,10 @@ export default function trialBrowser() {
       const kept = model.get("rows");
       if (kept.length) store.takeRows({ rows: kept, count: kept.length, whole: true });
       return listen(model, {
-        rows: (message) => store.takeRows(message),
+        rows: (message) => {
+          heard = true;
+          store.takeRows(message);
+        },
         curves: (message, buffers) => store.takeCurves(message, buffers),
         detail: (message) => store.takeDetail(message),
       });
@@ -107,7 +112,13 @@ function render({ model, el, store, ask, ready }) {
   let [theme, frame, received, stale] = [null, 0, 0, true];
   function draw() {
     frame = 0;
+    if (!root.isConnected) return; // colours and widths are known once it stands in the page
     theme ??= readTheme(root);
+    if (ask() && !("live" in root.dataset)) {
+      root.dataset.live = "";
+      head.more.el.hidden = false;
+      detail.forget();
+    }
     const summary = model.get("summary");
     root.dataset.state = summary.state;
     if (stale) {
@@ -128,7 +139,13 @@ function render({ model, el, store, ask, ready }) {
     schedule();
   };
 
+  const placed = new ResizeObserver(() => {
+    theme = null;
+    schedule();
+  });
+  placed.observe(root);
   const endings = [
+    () => placed.disconnect(),
     store.subscribe(() => {
       received++;
       news();
@@ -160,10 +177,6 @@ function render({ model, el, store, ask, ready }) {
 
   ready(model).then(async (control) => {
     if (!control) return;
-    root.dataset.live = "";
-    head.more.el.hidden = false;
-    detail.forget();
-    schedule();
     const view = await model.widget_manager.create_view(control);
     head.control.replaceChildren(view.el);
     endings.push(() => view.remove());
