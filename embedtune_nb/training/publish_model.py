@@ -213,6 +213,11 @@ def _merged(merged: dict[str, Any] | None) -> str:
 def _chosen(sweep: dict[str, Any] | None) -> str:
     if sweep is None:
         return ""
+    winner = sweep["decision"].get("winner", sweep["trial"])
+    if winner != sweep["trial"]:
+        return (
+            f"\nTrial {sweep['trial']} of a sweep, picked by hand; the sweep itself chose trial {winner}.\n"
+        )
     return (
         f"\nTrial {sweep['trial']} of a sweep, chosen by {directed_name(sweep['metric'])} on held-out data "
         "that is not part of what it is judged on below.\n"

@@ -35,7 +35,7 @@ def home_with_sweep(tiny_static, topic_rows, tmp_path_factory):
         et.PretrainedEmbeddingModel(str(tiny_static)).finetune(
             "searched",
             pd.DataFrame([{**row, "value": f"{row['value']} {i}"} for i, row in enumerate(topic_rows * 2)]),
-            hyperparams={"learning_rate": [1e-4, 1e-2, 1e-1], "epochs": 1, "batch_size": 32, "keep_trials": 1,
+            hyperparams={"learning_rate": [1e-4, 1e-2, 1e-1], "epochs": 1, "batch_size": 32, "keep_trials": 2,
                          "confirm": False},
             trial_count=3,
             executor="thread",
@@ -55,7 +55,7 @@ def test_the_model_of_a_sweep_lists_its_trials(model):
     frame = model.trials.to_frame()
     assert frame["state"].tolist() == ["done"] * 3
     assert sorted(frame["learning_rate"]) == [1e-4, 1e-2, 1e-1]
-    assert frame["has_weights"].sum() == 1 and frame.loc[model.trials.best.index, "has_weights"]
+    assert frame["has_weights"].sum() == 2 and frame.loc[model.trials.best.index, "has_weights"]
     assert model.recipe["learning_rate"] == model.trials.best.hyperparameters["learning_rate"]
 
 
@@ -79,6 +79,13 @@ def test_a_trial_is_published_under_a_name_of_its_own(model):
     with pytest.raises(AlreadyExistsError, match="mine"):
         best.publish("mine")
     assert et.FinetunedEmbeddingModel.open("searched").verify(), "the model of the sweep stays as it is"
+
+
+def test_the_card_says_who_chose(model):
+    other = next(t for t in model.trials if t.record.has_weights and t.index != model.trials.best.index)
+    published = other.publish("mine", executor="thread")
+    assert f"picked by hand; the sweep itself chose trial {model.trials.best.index}" in str(published.card)
+    assert "picked by hand" not in str(model.card) and "chosen by Accuracy" in str(model.card)
 
 
 def test_the_list_of_trials_of_a_published_trial_outlives_both_jobs(model):
