@@ -93,8 +93,8 @@ def automatic_space(
     found: list[Dimension] = []
     told: list[str] = []
     trained = _trained(run)
-    rows = max(len(one.rows) for one in run.objectives)
-    for name, entry in automatic_ranges(run.choices.loss, trained, rows):
+    rows, rate = max(len(one.rows) for one in run.objectives), run.choices["learning_rate"]
+    for name, entry in automatic_ranges(run.choices.loss, trained, rows=rows, rate=rate):
         if len(found) == most:
             break
         if name in fixed or (name == "epochs" and "max_steps" in fixed):

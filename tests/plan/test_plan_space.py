@@ -86,7 +86,7 @@ def test_the_first_trial_is_the_nearest_admissible_point_to_the_defaults(sweep, 
 def test_every_automatic_range_holds_the_default_of_its_loss(trained):
     rates = {"encoder": 5e-5, "lora": 5e-4, "adapter": 1e-3, "static": 3e-2}
     for loss in ("prediction", "contrastive", "triplet", "proxy", "cosent", "cosine", "angle"):
-        found = dict(automatic_ranges(loss, trained, rows=10_000))
+        found = dict(automatic_ranges(loss, trained, rows=10_000, rate=rates[trained]))
         defaults = {
             "learning_rate": rates[trained],
             **{name: HYPERPARAMS[name].default_for(loss) for name in ("loss_scale", "batch_size", "warmup")},
