@@ -127,6 +127,14 @@ class Trial:
                 f"The weights of {self} are gone: the folder of its sweep's job was deleted.",
                 fix="trial.code trains it again.",
             )
+        if self.state != "done":
+            raise NotFoundError(
+                f"There are no weights of {self}.",
+                expected="a trial that ran to its end",
+                fix="wait until it is done."
+                if self.state == "running"
+                else 'trial.train_again("new-name") trains it again as a run of its own.',
+            )
         raise NotFoundError(
             f"The weights of {self} were not kept.",
             expected="one of the best trials: a sweep keeps the weights of as many as keep_trials says",

@@ -109,7 +109,7 @@ def test_a_searched_loss_and_the_loss_that_was_measured_are_two_columns(home):
 def test_weights_that_were_not_kept_say_how_to_keep_them(trials):
     with pytest.raises(NotFoundError, match="keep_trials"):
         trials[0].open()
-    with pytest.raises(NotFoundError, match="train_again"):
+    with pytest.raises(NotFoundError, match=r"ran to its end[\s\S]*train_again"):
         trials[5].publish("other")
 
 
@@ -152,6 +152,8 @@ def test_a_sweep_that_just_began_says_that_nothing_is_there_yet(home):
         trials.parallel()
     sweep.begin()
     running = trials_of_job(Job(sweep.folder))
+    with pytest.raises(NotFoundError, match="wait until it is done"):
+        running[0].open()
     for picture in (running.history, running.parallel, running.slices, running.curves):
         assert charts.svg(picture()).startswith("<svg"), "one trial without a score can be drawn"
     sweep.close()
