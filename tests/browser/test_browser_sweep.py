@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from lab import CURRENT, SECONDS, NotebookPage
 
 SWEEP_TESTS = Path(__file__).resolve().parent.parent / "sweep"
@@ -30,7 +31,8 @@ def show_sweep(open_notebook: OpenNotebook, sweep: str, **page: object) -> Noteb
 def wait(notebook: NotebookPage, condition: str, seconds: float = 30) -> None:
     """Wait until *condition*, JavaScript over `root`, the browser's element, is true."""
     notebook.page.wait_for_function(
-        "([panel, condition]) => { const root = document.querySelector(`${panel} [data-testid=trial-browser]`);"
+        "([panel, condition]) => {"
+        " const root = document.querySelector(`${panel} [data-testid=trial-browser]`);"
         " return root && Function('root', `return ${condition}`)(root); }",
         arg=[CURRENT, condition],
         timeout=seconds * SECONDS,
@@ -67,10 +69,7 @@ def test_a_brush_filters_every_view(open_notebook: OpenNotebook, shots: Path) ->
     drag(notebook, "learning_rate", 0.5, 1.0)
     wait(notebook, "Number(root.dataset.passing) < 9")
     passing = int(ask(notebook, "root.dataset.passing"))
-    above = notebook.page.evaluate("1")  # one turn of the page's loop, so that the table has been drawn
-    assert above == 1
-    shown = ask(notebook, f"{LINES}.filter(line => !line.classList.contains('etn-confirms')).length")
-    assert shown == passing
+    wait(notebook, f"{LINES}.filter(line => !line.classList.contains('etn-confirms')).length === {passing}")
     assert notebook.find("passing").inner_text() == f"{passing} of 9 pass"
     notebook.screenshot(shots, "trials-brushed-light", "trial-browser")
     notebook.find("clear-filters").click()
@@ -140,7 +139,8 @@ def test_a_click_selects_in_every_view_and_tells_plan_and_code(
 
 def test_the_table_sorts_searches_and_hides_states(open_notebook: OpenNotebook) -> None:
     notebook = show_sweep(open_notebook, "finished_sweep()")
-    first = f"{LINES}.sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)[0].dataset.key"
+    top = "getBoundingClientRect().top"
+    first = f"{LINES}.sort((a, b) => a.{top} - b.{top})[0].dataset.key"
     notebook.page.locator(f"{CURRENT} [data-column='index']").click()
     wait(notebook, f"{first} === '0008'")
     notebook.page.locator(f"{CURRENT} [data-column='index']").click()
@@ -192,6 +192,56 @@ def test_colours_of_both_themes_at_any_width(open_notebook: OpenNotebook, shots:
         notebook.screenshot(shots, f"trials-finished-{theme}-{width}", "trial-browser")
         assert notebook.console_errors == []
     assert seen["light"] != seen["dark"]
+
+
+REAL = """
+import sys
+sys.path.insert(0, {folder!r})
+from small_runs import labelled_texts
+import embedtune_nb as et
+job = et.PretrainedEmbeddingModel({base!r}).finetune(
+    "searched", labelled_texts(), value_column="text", trial_count=5, background=True,
+    hyperparams={{"learning_rate": (1e-4, 1e-1), "batch_size": [16, 32], "epochs": 2}},
+)
+job
+"""
+
+
+@pytest.mark.jobs
+def test_a_real_sweep_is_browsed_grown_published_and_trained_again(
+    open_notebook: OpenNotebook, tiny_static: Path, shots: Path
+) -> None:
+    folder = str(SWEEP_TESTS.parent / "jobs")
+    notebook = open_notebook([REAL.format(folder=folder, base=str(tiny_static))])
+    notebook.run()
+    wait(notebook, f"{LINES}.filter(line => line.dataset.state === 'done').length >= 3", seconds=180)
+    drag(notebook, "learning_rate", 0.4, 1.0)
+    wait(notebook, "Number(root.dataset.passing) < root.querySelectorAll('.etn-line[data-key]').length")
+    notebook.screenshot(shots, "sweep-real-brushed-light", "trial-browser")
+    notebook.page.keyboard.press("Escape")
+    wait(notebook, "root.dataset.state === 'done'", seconds=300)
+    wait(notebook, f"{LINES}.filter(line => line.classList.contains('etn-confirms')).length === 4")
+    notebook.find("decided").wait_for()
+    notebook.screenshot(shots, "sweep-real-done-light", "trial-browser")
+
+    # the best is looked at while none is selected, and its weights were kept
+    wait(notebook, "!root.querySelector('[data-testid=publish]').disabled")
+    for action, name in (("publish", "published-one"), ("train-again", "trained-one")):
+        notebook.find(action).click()
+        notebook.find(f"{action}-field").fill(name)
+        notebook.find(f"{action}-go").click()
+        wait(notebook, f"root.querySelector('[data-testid=told]').textContent.includes('{name}')", seconds=60)
+        assert not ask(notebook, "root.querySelector('.etn-told-problem')")
+    notebook.find("tab-Code").click()
+    assert "learning_rate" in notebook.find("trial-code").inner_text()
+
+    notebook.find("add-trials").click()
+    notebook.find("add-trials-field").fill("2")
+    notebook.find("add-trials-go").click()
+    wait(notebook, "root.dataset.state === 'running'", seconds=60)
+    wait(notebook, "root.querySelector('[data-testid=trials]').textContent === '7/7'", seconds=180)
+    wait(notebook, "root.dataset.state === 'done'", seconds=180)
+    assert notebook.console_errors == []
 
 
 HOSTILE = "<img src=x onerror=window.hacked=1>"
