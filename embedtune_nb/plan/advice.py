@@ -28,8 +28,8 @@ _IMBALANCE = 10
 _HIGH_RATE = 1e-3
 # From here on it pays to find out more cheaply first.
 _LONG_SECONDS = 3600.0
-# Share of the main memory that a run may take before the rest of the system suffers.
-_FULL = 0.8
+#: Share of the main memory that a run may take before the rest of the system suffers.
+FULL = 0.8
 
 
 def advise(
@@ -187,7 +187,7 @@ def advise_on_cost(
             "sooner whether tuning gains anything; a GPU shortens it. Collecting data usually costs more "
             "than computing."
         )
-    if memory is not None and memory > _FULL * available:
+    if memory is not None and memory > FULL * available:
         found.append(
             f"About {memory / 1e9:.1f} GB will be needed, and this machine has {available / 1e9:.1f} GB. "
             "What helps, in this order: a shorter max_seq_length, a smaller batch_size, a smaller base model."

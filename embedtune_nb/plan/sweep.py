@@ -22,7 +22,7 @@ from embedtune_nb.plan.plan import FurtherObjective, Plan, Setting
 from embedtune_nb.plan.settle import Reader, Run, settle_run
 from embedtune_nb.plan.space import asked_space, automatic_space, choice_axis, combinations
 from embedtune_nb.plan.sweep_advice import advise_on_sweep
-from embedtune_nb.plan.sweep_estimate import estimate_sweep
+from embedtune_nb.plan.sweep_estimate import estimate_sweep, trials_in_memory
 from embedtune_nb.plan.sweep_hyperparams import BASE_MODEL
 from embedtune_nb.plan.sweep_settings import sweep_settings
 from embedtune_nb.plan.wishes import Range, Wishes, check_choices, read_wishes
@@ -93,11 +93,19 @@ def resolve_sweep(
     tried = [_tried(ground, values, parts, reader) for values in _corners(space, ground.start)]
     drawn = [settle_run(ground.call(values), parts, reader) for values in _drawn(space, seed)]
     possible = combinations(space)
-    likely = [run.choices for run in (first, *drawn)]
-    own = sweep_settings(trial_count, possible, space, wishes.sweep, likely, executor)
+    likely, machine = [first, *drawn], this_machine()
+    trials = [run.estimate(machine, judged=False)[1] for run in likely]
+    own = sweep_settings(
+        trial_count,
+        possible,
+        space,
+        wishes.sweep,
+        [run.choices for run in likely],
+        executor,
+        fitting=trials_in_memory(trials, machine),
+    )
     plain = {key: setting.value for key, setting in own.items()}
-    machine = this_machine()
-    expected = estimate_sweep(first, drawn, plain, machine)
+    expected = estimate_sweep(first, trials, plain, machine)
     work, _ = first.estimate(machine)
     main, *others = first.describe()
     plan = Plan(

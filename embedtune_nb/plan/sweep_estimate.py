@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from embedtune_nb.plan.advice import FULL
 from embedtune_nb.plan.estimate import FIXED_SECONDS
 from embedtune_nb.plan.machine import Machine
 from embedtune_nb.plan.settle import Run
@@ -17,7 +18,7 @@ _PRUNED_SHARE = 0.25
 
 
 def estimate_sweep(
-    first: Run, drawn: Sequence[Run], settings: Mapping[str, Any], machine: Machine
+    first: Run, trials: Sequence[Mapping[str, Any]], settings: Mapping[str, Any], machine: Machine
 ) -> dict[str, Any]:
     """Return time and memory of a sweep, as :func:`embedtune_nb.plan.estimate.estimate` does for a run.
 
@@ -25,26 +26,25 @@ def estimate_sweep(
     ----------
     first
         The first trial.
-    drawn
-        Trials drawn at random from the space.
+    trials
+        Estimates of the first trial, and of others drawn at random from the space.
     settings
         Those of the sweep, as plain values.
     machine
         Where it will run.
     """
     _, whole = first.estimate(machine)
-    expected = [run.estimate(machine, judged=False)[1] for run in (first, *drawn)]
-    unknown = next((one for one in expected if one["seconds_low"] is None), None)
+    unknown = next((one for one in trials if one["seconds_low"] is None), None)
     if unknown is not None:
         return {**unknown, "evaluation_share": whole["evaluation_share"]}
     count, workers = settings["trial_count"], settings["trial_workers"]
     again = CONFIRMED * FRESH_SEEDS if settings["confirm"] else 0
     may_be_pruned = max(count - settings["sampler_startup"], 0) if settings["pruning"] else 0
-    low, high = (_mean_of_trial(expected, end) for end in ("low", "high"))
+    low, high = (_mean_of_trial(trials, end) for end in ("low", "high"))
     runs_low, runs_high = count - _PRUNED_SHARE * may_be_pruned + again, count + again
     # the base and the winner are judged once, whatever the number of trials
-    closing = [whole[f"seconds_{end}"] - expected[0][f"seconds_{end}"] for end in ("low", "high")]
-    memory = [one["peak_memory_bytes"] for one in expected]
+    closing = [whole[f"seconds_{end}"] - trials[0][f"seconds_{end}"] for end in ("low", "high")]
+    memory = [one["peak_memory_bytes"] for one in trials]
     return {
         "seconds_low": round(FIXED_SECONDS[0] + closing[0] + runs_low * low / workers, 1),
         "seconds_high": round(FIXED_SECONDS[1] + closing[1] + runs_high * high / workers, 1),
@@ -52,14 +52,22 @@ def estimate_sweep(
         "evaluation_share": whole["evaluation_share"],
         "trial_seconds_low": round(low, 1),
         "trial_seconds_high": round(high, 1),
-        "reason": _reason(count, again, workers, (low, high), len(expected), bool(may_be_pruned))
+        "reason": _reason(count, again, workers, (low, high), len(trials), bool(may_be_pruned))
         + f" One trial: {whole['reason']}",
     }
 
 
-def _mean_of_trial(expected: Sequence[Mapping[str, Any]], end: str) -> float:
+def trials_in_memory(trials: Sequence[Mapping[str, Any]], machine: Machine) -> int | None:
+    """Return how many trials, by their estimates, the main memory holds at once; None if not known."""
+    needed = [one["peak_memory_bytes"] for one in trials]
+    if any(one is None for one in needed):
+        return None
+    return max(1, int(FULL * machine.memory_bytes / max(needed)))
+
+
+def _mean_of_trial(trials: Sequence[Mapping[str, Any]], end: str) -> float:
     place = ("low", "high").index(end)
-    mean = sum(one[f"seconds_{end}"] for one in expected) / len(expected)
+    mean = sum(one[f"seconds_{end}"] for one in trials) / len(trials)
     return mean - FIXED_SECONDS[place] + _TRIAL_SECONDS[place]
 
 

@@ -33,6 +33,7 @@ def sweep_settings(
     asked: Mapping[str, Any],
     trials: Sequence[Choices],
     executor: str,
+    fitting: int | None,
 ) -> dict[str, Setting]:
     """Return the settings of the sweep itself.
 
@@ -50,6 +51,8 @@ def sweep_settings(
         The settings of the first trial, and of others drawn from the space.
     executor
         Where the job runs.
+    fitting
+        How many trials fit into memory at once; None where that is not known.
 
     Raises
     ------
@@ -64,7 +67,7 @@ def sweep_settings(
         "pruning": _pruning(count, round(median(map(evaluations, trials)))),
         "confirm": _confirm(asked, trials[0]["seed"]),
         "keep_trials": _taken("keep_trials", asked),
-        "trial_workers": _workers(asked, count, executor),
+        "trial_workers": _workers(asked, count, executor, fitting),
     }
 
 
@@ -112,7 +115,7 @@ def _confirm(asked: Mapping[str, Any], seed: int) -> Setting:
     return Setting(True, setting.source, reason)
 
 
-def _workers(asked: Mapping[str, Any], count: int, executor: str) -> Setting:
+def _workers(asked: Mapping[str, Any], count: int, executor: str, fitting: int | None) -> Setting:
     wanted = asked.get("trial_workers")
     if executor == "thread":
         if wanted is not None and wanted > 1:
@@ -124,23 +127,21 @@ def _workers(asked: Mapping[str, Any], count: int, executor: str) -> Setting:
         return Setting(1, "inferred", "executor='thread' has one process")
     if wanted is not None:
         if wanted <= count:
-            return Setting(wanted, "user", ASKED)
+            crowded = fitting is not None and wanted > fitting
+            note = f"; but memory holds about {fitting} at once" if crowded else ""
+            return Setting(wanted, "user", f"{ASKED}{note}")
         return Setting(count, "inferred", f"you asked for {wanted}, but there are only {count} trials")
     gpus, cores = visible_gpus(), usable_cores()
-    most = max(1, count // _ROUNDS)
-    if gpus:
-        return Setting(
-            min(gpus, most), "inferred", _worker_reason(gpus, most, f"{gpus} GPU{'s' * (gpus > 1)}")
-        )
-    fitting = max(1, cores // _CORES_OF_TRIAL)
+    workers = gpus or max(1, cores // _CORES_OF_TRIAL)
     told = f"{cores} cores, and a trial uses {_CORES_OF_TRIAL} well"
-    return Setting(min(fitting, most), "inferred", _worker_reason(fitting, most, told))
-
-
-def _worker_reason(fitting: int, most: int, told: str) -> str:
-    if fitting > most > 0:
-        return f"{told}; no more than {most}, so that later trials learn from earlier ones"
-    return told
+    if gpus:
+        told = f"{gpus} GPU{'s' * (gpus > 1)}"
+    if fitting is not None and workers > fitting:
+        workers, told = fitting, f"{told}; memory holds about {fitting} at once"
+    most = max(1, count // _ROUNDS)
+    if workers > most:
+        workers, told = most, f"{told}; no more than {most}, so that later trials learn from earlier ones"
+    return Setting(workers, "inferred", told)
 
 
 def _taken(name: str, asked: Mapping[str, Any]) -> Setting:

@@ -1,11 +1,12 @@
 """The plan of a sweep: how it is carried out, what it says, and that it survives JSON."""
 
 import json
+import sys
 
 import pytest
 
 from embedtune_nb.errors import PlanError
-from embedtune_nb.plan import Plan, sweep_settings
+from embedtune_nb.plan import Plan, machine, sweep_settings
 from embedtune_nb.plan.resolve import resolve
 
 
@@ -74,6 +75,18 @@ def test_workers_follow_cores_and_gpus(monkeypatch, sweep, labeled, cores, gpus,
     plan = sweep(labeled(), RATES, trial_count=trials)
     assert plan["trial_workers"] == workers
     assert ("GPU" if gpus else "cores") in plan.settings["trial_workers"].reason
+
+
+def test_no_more_trials_at_once_than_memory_holds(monkeypatch, sweep, labeled):
+    small = machine.Machine(flops=1e11, bf16=False, accelerator="", memory_bytes=2_000_000_000)
+    monkeypatch.setattr(sys.modules["embedtune_nb.plan.sweep"], "this_machine", lambda: small)
+    monkeypatch.setattr(sweep_settings, "usable_cores", lambda: 64)
+    plan = sweep(labeled(), RATES, trial_count=30)
+    assert plan["trial_workers"] == 2
+    assert "memory holds about 2" in plan.settings["trial_workers"].reason
+    asked = sweep(labeled(), {**RATES, "trial_workers": 8}, trial_count=30)
+    assert asked["trial_workers"] == 8
+    assert "memory holds about 2" in asked.settings["trial_workers"].reason
 
 
 def test_a_thread_carries_out_one_trial_at_a_time(sweep, labeled):
