@@ -91,7 +91,9 @@ def sweep_summary(snapshot: SweepSnapshot, *, can_grow: bool) -> dict[str, Any]:
     """
     trials = [record for record in snapshot.trials if record.confirms is None]
     states = Counter(record.state for record in snapshot.trials)
-    return summary_of(snapshot.job) | {
+    summary = summary_of(snapshot.job)
+    return summary | {
+        "notices": _without(summary["notices"], str((snapshot.decision or {}).get("reason", ""))),
         "line": _line(snapshot),
         "metric": display_name(snapshot.metric) if snapshot.metric else "",
         "metric_key": f"eval/{snapshot.metric}",
@@ -108,6 +110,18 @@ def sweep_summary(snapshot: SweepSnapshot, *, can_grow: bool) -> dict[str, Any]:
         "axes": [_axis(dimension) for dimension in snapshot.dimensions],
         "can_grow": can_grow,
     }
+
+
+def _without(notices: list[dict[str, str]], told: str) -> list[dict[str, str]]:
+    """Return *notices* without the sentence *told*, which stands above them already."""
+    kept = []
+    for notice in notices:
+        text = notice["text"]
+        if told and text.lower().startswith(told.lower()):
+            text = text[len(told) :].lstrip(" .;")
+        if text:
+            kept.append(notice | {"text": text})
+    return kept
 
 
 def _line(snapshot: SweepSnapshot) -> list[str]:

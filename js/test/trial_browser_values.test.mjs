@@ -46,6 +46,15 @@ test("whole numbers get whole ticks", () => {
   assert.deepEqual([0.3, 3, 47, 120].map(roundStep), [1, 5, 50, 200]);
 });
 
+test("stepping along whole numbers arrives at them exactly", () => {
+  const scale = scaleOf({ kind: "int", low: 1, high: 8 });
+  let unit = 0;
+  for (let value = 2; value <= 8; value++) {
+    unit += scale.step;
+    assert.equal(scale.placeAt(unit), value);
+  }
+});
+
 test("an axis whose ends are equal does not divide by zero", () => {
   for (const dimension of [{ kind: "float", low: 2, high: 2 }, { kind: "float", low: 2, high: 2, log: true }]) assert.equal(scaleOf(dimension).at(2), 0.5);
 });

@@ -336,3 +336,17 @@ def test_a_browser_needs_no_torch_and_no_optuna() -> None:
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output.strip() == "[]"
+
+
+def test_what_stands_in_the_decision_is_not_repeated_below_it() -> None:
+    from embedtune_nb.widgets.trial_rows import _without
+
+    told = "trial 0 and trial 1 are a tie"
+    notices = [
+        {"text": "Trial 0 and trial 1 are a tie. job.trials[1].publish(...) publishes it.", "level": "info"},
+        {"text": "Two cores.", "level": "info"},
+        {"text": told, "level": "info"},
+    ]  # fmt: skip
+    kept = [notice["text"] for notice in _without(notices, told)]
+    assert kept == ["job.trials[1].publish(...) publishes it.", "Two cores."]
+    assert _without(notices, "") == notices

@@ -12,7 +12,7 @@ const FIXED = {
   seconds: { title: "time", width: 56, tip: "wall time of the trial" },
   spark: { title: "curve", width: 84, tip: "the metric over the trial's own schedule" },
 };
-const NARROW = { state: 30, spark: 0 };
+const NARROW = { seconds: 0, spark: 0 };
 
 /** @returns {{name: string, title: string, tip: string, width: number | null}[]} */
 export function columnsFor(summary, width) {

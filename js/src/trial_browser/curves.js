@@ -130,7 +130,8 @@ export class Curves {
     const values = [low, high, this.#base(metric)].filter((value) => value !== null && Number.isFinite(value));
     if (!values.length) return [0, 1];
     const [from, to] = [Math.min(...values), Math.max(...values)];
-    const pad = 0.08 * (to - from) || 0.01 * Math.abs(to) || 0.5;
+    // At least a hundredth of the value: curves that never moved differ from the base by a rounding error.
+    const pad = Math.max(0.08 * (to - from), 0.01 * Math.abs(to)) || 0.5;
     return [from - pad, to + pad];
   }
 

@@ -141,7 +141,7 @@ export class Parallel {
       const look = ownLook(theme, place);
       if (byKey.has(key)) this.#emphasise(context, byKey.get(key), look.colour, 2.5, look.dash);
     });
-    if (byKey.has(board.pointed)) this.#emphasise(context, byKey.get(board.pointed), theme.ink, 2, []);
+    if (byKey.has(board.pointed) && !board.looked.includes(board.pointed)) this.#emphasise(context, byKey.get(board.pointed), theme.ink, 2, []);
   }
 
   #emphasise(context, { row, points }, colour, width, dash) {

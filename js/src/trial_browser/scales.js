@@ -49,7 +49,8 @@ function linearScale(low, high, whole) {
     step: whole && width > 0 && width <= 20 ? 1 / width : 0.05,
     place: numeric,
     at: (value) => (width > 0 ? clamp((value - low) / width) : 0.5),
-    placeAt: (unit) => low + unit * width,
+    // steps of a share add up to a little more or less than the whole number they stand for
+    placeAt: (unit) => (whole ? +(low + unit * width).toFixed(9) : low + unit * width),
     ticks: ticksOf(low, high, whole),
     tell: (value) => (whole ? String(Math.round(value)) : word(value)),
   };
