@@ -24,7 +24,7 @@ from embedtune_nb.sweep.trial_folder import COUNTED, TRIALS, TrialFolder, TrialR
 from embedtune_nb.training.finish import Finish, publish_judged
 from embedtune_nb.training.forgetting_guard import ForgettingGuard
 from embedtune_nb.training.publish_model import RECORD, published_by
-from embedtune_nb.training.shared import Shared
+from embedtune_nb.training.shared import Shared, load_base
 from embedtune_nb.training.telling import Telling
 from embedtune_nb.training.trained_part import part_to_train
 
@@ -107,10 +107,11 @@ def publish_winner(
         at_stop="Stopped while the base model was evaluated; the trials are kept.",
         fix="carry on with job.resume().",
     )
-    settings, shared = plan.objectives[0], Shared()
+    settings = plan.objectives[0]
+    known = Shared().about(plan.base, settings)
     finish = Finish(plan, split, job.path, emit=emit, telling=telling)
-    part = part_to_train(settings, emit)
-    untrained = part.on(shared.load(plan.base, {**settings, "max_seq_length": None}), plan.base)
+    part = part_to_train(settings, emit, known)
+    untrained = part.on(lambda: load_base(plan.base, settings, known), plan.base)
     base = part.base_beside(untrained, lambda: untrained)
     guard = ForgettingGuard(
         job.path / "evaluation" / "general_probe.npy",

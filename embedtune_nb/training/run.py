@@ -23,7 +23,9 @@ from embedtune_nb.training.evaluation_cost import EvaluationCost
 from embedtune_nb.training.forgetting_guard import ForgettingGuard
 from embedtune_nb.training.head_scores import head_scores
 from embedtune_nb.training.held_out import HeldOut
-from embedtune_nb.training.shared import Shared, Start
+from embedtune_nb.training.kept_tokens import KeptTokens
+from embedtune_nb.training.shared import Shared, load_base
+from embedtune_nb.training.start import Start, of_a_start
 from embedtune_nb.training.telling import Telling
 from embedtune_nb.training.trained_part import part_to_train
 from embedtune_nb.training.trainer import FinetuneTrainer, TrainingResult
@@ -86,15 +88,16 @@ class Training:
     ) -> None:
         self.plan, self.split, self.folder, self.held_out = plan, split, folder, held_out
         self.emit, self.should_stop, self.telling = emit, should_stop, telling
-        self.shared, self.resumable = shared or Shared(), resumable
+        self.resumable = resumable
         self.settings: dict[str, Any] = plan.objectives[0]
         self.metric = selecting_metric(self.settings["eval_method"], self.settings["metric"])
         self.cost = EvaluationCost()
         self._evaluate_base: Callable[[], None] | None = None
         self._on_value: Callable[[int, dict[str, float]], None] | None = None
         # judged and published with the model's own limit; the plan's shorter one serves training
-        self.part = part_to_train(self.settings, emit)
-        self.encoder = self.part.on(self._load_base(), plan.base)
+        self.known = (shared or Shared()).about(plan.base, self.settings)
+        self.part = part_to_train(self.settings, emit, self.known)
+        self.encoder = self.part.on(self._load_base, plan.base)
         self._own_limit = self.encoder.model.max_seq_length
         self.guard = ForgettingGuard(
             folder / "evaluation" / "general_probe.npy" if resumable else None,
@@ -108,7 +111,7 @@ class Training:
 
     def begin_with_base(self) -> None:
         """Begin the curves with the base model, evaluated here unless another training has done so."""
-        start = self.shared.start(self.plan.base, self.settings, self._find_start)
+        start = self.known.once(of_a_start(self.settings), self._find_start)
         self.guard.recall(start.probe)
         if start.metrics is not None:
             self.tell_start(start.metrics)
@@ -190,6 +193,7 @@ class Training:
                 after_first_step=self._after_first_step if evaluate_base is not None else None,
                 resume_from=checkpoint,
                 resumable=self.resumable,
+                known=self.known,
             )
             self.cost.begin()
             result = self.trainer.run(resume_from=checkpoint)
@@ -205,7 +209,9 @@ class Training:
             self._evaluate_base = None
 
     def _load_base(self) -> Encoder:
-        return self.shared.load(self.plan.base, {**self.settings, "max_seq_length": None})
+        encoder = load_base(self.plan.base, self.settings, self.known)
+        self.known.once("tokens", KeptTokens, large=True).serve(encoder.model)
+        return encoder
 
     def _after_first_step(self) -> None:
         self.base_first()
