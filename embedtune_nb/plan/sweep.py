@@ -29,6 +29,8 @@ from embedtune_nb.plan.wishes import Range, Wishes, check_choices, read_wishes
 
 # Trials drawn to estimate the mean.
 _DRAWN = 8
+# Ends and choices that are settled before the start; each takes some hundredths of a second.
+_MOST_TRIED = 60
 # Of the loss on held-out data: what changes the loss itself changes its scale.
 _CHANGES_THE_LOSS = (
     "loss",
@@ -90,23 +92,25 @@ def resolve_sweep(
     ground = replace(ground, space=space)
     _check_comparable(usual, space)
     first = settle_run(ground.call(ground.start), parts, reader)
-    tried = [_tried(ground, values, parts, reader) for values in _corners(space, ground.start)]
+    tried = [_tried(ground, values, parts, reader) for values in _corners(space)]
     drawn = [settle_run(ground.call(values), parts, reader) for values in _drawn(space, seed)]
+    machine = this_machine()
+    trials = [run.estimate(machine, judged=False)[1] for run in (first, *drawn)]
     possible = combinations(space)
-    likely, machine = [first, *drawn], this_machine()
-    trials = [run.estimate(machine, judged=False)[1] for run in likely]
     own = sweep_settings(
         trial_count,
         possible,
         space,
         wishes.sweep,
-        [run.choices for run in likely],
+        [run.choices for run in (first, *drawn)],
         executor,
         fitting=trials_in_memory(trials, machine),
     )
     plain = {key: setting.value for key, setting in own.items()}
     expected = estimate_sweep(first, trials, plain, machine)
     work, _ = first.estimate(machine)
+    named = [loss] if len(wanted) == 1 else [one.loss.name for one in wanted]
+    has_eval = [one.evaluation is not None for one in wanted]
     main, *others = first.describe()
     plan = Plan(
         name=name,
@@ -124,8 +128,8 @@ def resolve_sweep(
             base,
             name,
             described=[described(one.data) for one in wanted],
-            losses=[loss] if len(wanted) == 1 else [one.loss.name for one in wanted],
-            has_eval=[one.evaluation is not None for one in wanted],
+            losses=named,
+            has_eval=has_eval,
             given=_as_given(wishes, bases),
             seed=seed,
             executor=executor,
@@ -138,10 +142,10 @@ def resolve_sweep(
         ),
         space=space,
         asked={
-            "losses": [loss] if len(wanted) == 1 else [one.loss.name for one in wanted],
+            "losses": named,
             "hyperparams": dict(wishes.fixed),
             "instructions": [one.data.instruction for one in wanted],
-            "has_eval": [one.evaluation is not None for one in wanted],
+            "has_eval": has_eval,
             "bases": {key: spec.to_dict() for key, spec in bases.items()},
         },
     )
@@ -215,17 +219,27 @@ def _check_comparable(run: Run, space: Sequence[Dimension]) -> None:
         )
 
 
-def _corners(space: Sequence[Dimension], start: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield every combination of the structure, and every end and choice of the other dimensions."""
+def _corners(space: Sequence[Dimension]) -> Iterator[dict[str, Any]]:
+    """Yield every combination of the structure, and every end and choice of the other dimensions.
+
+    Where these are very many, ends and choices are yielded beside the first combination that has an effect
+    on them only; what is impossible elsewhere fails as a trial.
+    """
     starts = {axis.name: axis.start for axis in space}
     structure = [axis for axis in space if axis.name in STRUCTURE and axis.kind == "choice"]
-    for chosen in product(*(axis.choices for axis in structure)):
-        values = {**starts, **dict(zip((axis.name for axis in structure), chosen, strict=True))}
-        yield values
-        for axis in space:
-            if axis not in structure and axis.applies(values):
-                for value in axis.choices if axis.kind == "choice" else (axis.low, axis.high):
-                    yield {**values, axis.name: value}
+    others = [axis for axis in space if axis not in structure]
+    chosen = [
+        {**starts, **dict(zip((axis.name for axis in structure), choices, strict=True))}
+        for choices in product(*(axis.choices for axis in structure))
+    ]
+    yield from chosen
+    ends = {axis.name: axis.choices if axis.kind == "choice" else (axis.low, axis.high) for axis in others}
+    few = len(chosen) * sum(map(len, ends.values())) <= _MOST_TRIED
+    for axis in others:
+        beside = [values for values in chosen if axis.applies(values)]
+        for values in beside if few else beside[:1]:
+            for end in ends[axis.name]:
+                yield {**values, axis.name: end}
 
 
 def _tried(ground: Ground, values: Mapping[str, Any], parts: Split, reader: Reader) -> Run:
