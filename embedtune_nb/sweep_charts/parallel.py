@@ -18,7 +18,7 @@ from embedtune_nb.sweep_charts.axes import NOWHERE, Axis, axis_of, finished, sho
 #: From a poor trial to a good one, readable on white and on black.
 _RAMP = ["#9aa0a6", "#56B4E9", "#0072B2"]
 _NO_EFFECT = "no effect"
-_FAINTEST, _BELOW = 0.3, 0.06
+_FAINTEST, _BELOW, _DIGITS = 0.3, 0.06, 4
 #: Share of the way between two axes that the labels of the right one take.
 _BESIDE_LABELS = 0.45
 
@@ -73,21 +73,10 @@ def parallel(
     stems = alt.Chart(pd.DataFrame({"x": range(len(axes)), "y": 0.0, "top": 1.0})).mark_rule(
         color=charts.INK, opacity=0.6
     )
-    # as values, not as a frame: of frames Altair refuses those of more than 5,000 rows
-    lines = alt.Chart(alt.InlineData(values=_lines(shown, axes))).mark_rule(strokeCap="round")
     ticks = alt.Chart(charts.inert(_labels(axes)))
     layers = [
         stems.encode(x=across, y=down, y2="top:Q"),
-        lines.encode(
-            x=across,
-            y=down,
-            x2="x2:Q",
-            y2="y2:Q",
-            color=alt.Color("standing:Q", scale=alt.Scale(range=_RAMP), legend=None),
-            strokeWidth=alt.StrokeWidth("width:Q", scale=None),
-            opacity=alt.Opacity("strength:Q", scale=None),
-            tooltip=["trial:Q", "values:N", "score:Q"],
-        ),
+        *_strokes(_lines(shown, axes), axes, across, down),
         ticks.mark_tick(color=charts.INK, thickness=1, size=8, orient="horizontal").encode(x=across, y=down),
         ticks.mark_text(align="right", dx=-8, fontSize=11, color=charts.INK).encode(
             x=across, y=alt.Y("beside:Q", axis=None), text="text:N"
@@ -124,31 +113,58 @@ def _score_axis(
     return Axis(name, "score", places[: len(scores)], ticks), None if base is None else places[-1]
 
 
-def _lines(shown: pd.DataFrame, axes: Sequence[Axis]) -> list[dict[str, Any]]:
-    """Return the strokes of all trials, the worst first.
-
-    From axis to axis a line takes two strokes: one that climbs, and a pale, level one beside the labels of
-    the next axis, which stay readable below it.
-    """
+def _lines(shown: pd.DataFrame, axes: Sequence[Axis]) -> pd.DataFrame:
+    """Return one row a trial, the worst first: its look, and height and value on each axis."""
     draw = np.random.default_rng(0)
-    heights = np.array(
-        [np.array(axis.places) + axis.spread * draw.uniform(-1, 1, len(shown)) for axis in axes]
-    )
-    strokes = []
-    for place, (index, score) in enumerate(zip(shown["index"], shown["score"], strict=True)):
-        standing = place / max(1, len(shown) - 1)
-        look = {"standing": standing, "width": 1.2 + 2 * standing**3}
-        strength = _FAINTEST + (1 - _FAINTEST) * standing**2
-        tried = ", ".join(f"{axis.name} {short(shown[axis.column].iloc[place])}" for axis in axes[:-1])
-        told = {"trial": int(index), "score": float(score), "values": tried} | look
-        for right in range(1, len(axes)):
-            here, there = float(heights[right - 1, place]), float(heights[right, place])
-            bend = right - _BESIDE_LABELS
-            strokes += [
-                told | {"x": right - 1, "y": here, "x2": bend, "y2": there, "strength": strength},
-                told | {"x": bend, "y": there, "x2": right, "y2": there, "strength": strength / 4},
-            ]
-    return strokes
+    standing = np.arange(len(shown)) / max(1, len(shown) - 1)
+    strength = _FAINTEST + (1 - _FAINTEST) * standing**2
+    columns: dict[str, Any] = {
+        "trial": shown["index"],
+        "score": shown["score"],
+        "standing": standing.round(_DIGITS),
+        "width": (1.2 + 2 * standing**3).round(_DIGITS),
+        "strength": strength.round(_DIGITS),
+        "pale": (strength / 4).round(_DIGITS),
+    }
+    for number, axis in enumerate(axes):
+        heights = np.array(axis.places) + axis.spread * draw.uniform(-1, 1, len(shown))
+        columns[f"height{number}"] = heights.round(_DIGITS)
+        columns[f"value{number}"] = [short(value) for value in shown[axis.column]]
+    return pd.DataFrame(columns)
+
+
+def _strokes(lines: pd.DataFrame, axes: Sequence[Axis], across: alt.X, down: alt.Y) -> list[alt.Chart]:
+    """Return the layers that draw the lines, two from axis to axis.
+
+    One climbs; the other, pale and level, passes the labels of the next axis, which stay readable below it.
+    One row a trial serves them all: of frames with more than 5,000 rows Altair makes no picture.
+    """
+    drawn = alt.Chart(charts.inert(lines)).mark_rule(strokeCap="round")
+    tooltip = [alt.Tooltip("trial:Q"), alt.Tooltip("score:Q")]
+    tooltip += [alt.Tooltip(f"value{number}:N", title=axis.name) for number, axis in enumerate(axes[:-1])]
+    look = {
+        "color": alt.Color("standing:Q", scale=alt.Scale(range=_RAMP), legend=None),
+        "strokeWidth": alt.StrokeWidth("width:Q", scale=None),
+        "tooltip": tooltip,
+    }
+    layers = []
+    for right in range(1, len(axes)):
+        bend = right - _BESIDE_LABELS
+        for start, end, left, strength in (
+            (right - 1, bend, right - 1, "strength"),
+            (bend, right, right, "pale"),
+        ):
+            layers.append(
+                drawn.encode(
+                    x=alt.XDatum(start, scale=across["scale"], axis=across["axis"]),
+                    x2=alt.X2Datum(end),
+                    y=alt.Y(f"height{left}:Q", scale=down["scale"], axis=None),
+                    y2=f"height{right}:Q",
+                    opacity=alt.Opacity(f"{strength}:Q", scale=None),
+                    **look,
+                )
+            )
+    return layers
 
 
 def _labels(axes: Sequence[Axis]) -> pd.DataFrame:
