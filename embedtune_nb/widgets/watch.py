@@ -66,17 +66,23 @@ class NotebookWatch:
         from IPython.display import HTML, display
 
         from embedtune_nb.widgets.job_view import view_of
+        from embedtune_nb.widgets.trial_browser import TrialBrowser
 
         self._job, self._feed = job, job.feed()
         self.monitor = view_of(job)
         display(self.monitor)
         self._place = display(HTML(""), display_id=True)
-        self._thread = threading.Thread(target=self._leave_twin, name="embedtune-twin", daemon=True)
-        self._thread.start()
+        self._follow()
+        if isinstance(self.monitor, TrialBrowser):
+            self.monitor.when_grown = self._follow  # the picture of a sweep that went on is drawn anew
 
     def finish(self) -> None:
         """Wait until the static twin stands in the notebook."""
         self._thread.join(_LAST_SECONDS)
+
+    def _follow(self) -> None:
+        self._thread = threading.Thread(target=self._leave_twin, name="embedtune-twin", daemon=True)
+        self._thread.start()
 
     def _leave_twin(self) -> None:
         from IPython.display import HTML

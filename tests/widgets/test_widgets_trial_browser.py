@@ -205,12 +205,13 @@ def test_commands_reach_the_job_and_answers_the_page(
 
     monkeypatch.setattr(f"{door}.train_again", refuse)
     browser, page = open_browser(browsers, job)
+    browser.when_grown = lambda: asked.append("grown")
     command(browser, "add_trials", count=3)
     command(browser, "publish", key="0000", name="best-one")
     page.wait_for(lambda: len(page.told) == 1)
     command(browser, "train_again", key="0000", name="best-one")
     page.wait_for(lambda: len(page.told) == 2)
-    assert asked == [("more", 3), (0, "best-one")]
+    assert asked == [("more", 3), "grown", (0, "best-one")]
     assert page.told[0]["ok"]
     assert job.id in page.told[0]["python"]
     assert (page.told[1]["ok"], page.told[1]["text"]) == (False, "The name 'best-one' is taken.")
