@@ -52,7 +52,10 @@ def test_to_do_without_is_a_choice_with_a_place_of_its_own():
         (5, 50, False, "float", [5, 20, 30, 40, 50]),
         (1, 4, False, "int", [1, 2, 3, 4]),
         (1, 3, False, "int", [1, 2, 3]),
-        (2, 100, True, "float", [2, 10, 100]),
+        (2, 100, True, "float", [2, 5, 10, 20, 50, 100]),
+        (16, 128, True, "int", [16, 32, 64, 128]),
+        (0.01, 0.15, True, "float", [0.01, 0.02, 0.05, 0.1, 0.15]),
+        (1e-5, 1e-3, True, "float", [1e-5, 1e-4, 1e-3]),
         (0.0, 0.3, False, "float", [0.0, 0.1, 0.2, 0.3]),
     ],
 )

@@ -17,6 +17,7 @@ from embedtune_nb.plan.dimension import Dimension
 NOWHERE = -0.16
 _LONGEST = 14
 _APART = 0.12
+_FEW_DECADES = 1.9
 
 
 @dataclass(frozen=True)
@@ -82,19 +83,27 @@ def height(dimension: Dimension, value: float) -> float:
 
 
 def tick_values(dimension: Dimension) -> list[float]:
-    """Return what is labelled along a range: both ends, and even steps or powers of ten between them."""
+    """Return what is labelled along a range: both ends, and round numbers between them."""
     low, high = float(dimension.low or 0.0), float(dimension.high or 0.0)
     if dimension.log:
-        between = [
-            10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-        ]
+        between = _round_ratios(low, high)
     else:
         step = even_step(high - low, whole=dimension.kind == "int")
-        first = math.ceil(low / step)
-        between = [step * number for number in range(first, math.floor(high / step) + 1)]
-    ends = {low: 0.0, high: 1.0}
-    inner = [value for value in between if _APART < height(dimension, value) < 1 - _APART]
-    return sorted({*ends, *inner})
+        between = [step * number for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    ticks = [low]
+    for value in between:
+        if height(dimension, value) - height(dimension, ticks[-1]) > _APART < 1 - height(dimension, value):
+            ticks.append(value)
+    return [*ticks, high]
+
+
+def _round_ratios(low: float, high: float) -> list[float]:
+    """Return powers of ten between *low* and *high*; of two where both ends are; else 1, 2, 5 times ten."""
+    if math.log2(low).is_integer() and math.log2(high).is_integer():
+        return [2.0**power for power in range(int(math.log2(low)), int(math.log2(high)) + 1)]
+    powers = [10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+    wide = math.log10(high / low) > _FEW_DECADES
+    return [factor * power for power in powers for factor in ((1,) if wide else (1, 2, 5))]
 
 
 def even_step(length: float, *, whole: bool = False) -> float:

@@ -145,7 +145,8 @@ def test_trials_that_did_not_end_or_have_no_number_have_no_rank():
 
 
 def test_importing_it_loads_neither_torch_nor_optuna():
-    code = "import embedtune_nb.sweep.feed, sys; print({'torch', 'optuna'} & set(sys.modules))"
+    modules = "embedtune_nb.sweep.feed, embedtune_nb.sweep.reading, embedtune_nb.sweep_charts"
+    code = f"import {modules}, sys; print({{'torch', 'optuna'}} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "set()"
 
