@@ -118,7 +118,7 @@ class Run:
         """Return what is computed, and the time and memory that takes; a trial is not *judged*."""
         base, choices = self.call.base, self.choices
         work = workload(choices, base, self.parts, self.texts, judged=judged)
-        expected = estimate_part(choices, base, work, machine, self.parts)
+        expected = estimate_part(choices, base, work, machine, self.parts, judged=judged)
         return work, {**expected, "evaluation_share": round(work.watching_share, 3)}
 
     def describe(self) -> list[dict[str, Any]]:

@@ -93,21 +93,21 @@ def resolve_sweep(
     _check_comparable(usual, space)
     first = settle_run(ground.call(ground.start), parts, reader)
     tried = [_tried(ground, values, parts, reader) for values in _corners(space)]
-    drawn = [settle_run(ground.call(values), parts, reader) for values in _drawn(space, seed)]
+    likely = [first, *(settle_run(ground.call(values), parts, reader) for values in _drawn(space, seed))]
     machine = this_machine()
-    trials = [run.estimate(machine, judged=False)[1] for run in (first, *drawn)]
+    trials = [run.estimate(machine, judged=False)[1] for run in likely]
     possible = combinations(space)
     own = sweep_settings(
         trial_count,
         possible,
         space,
         wishes.sweep,
-        [run.choices for run in (first, *drawn)],
+        [run.choices for run in likely],
         executor,
         fitting=trials_in_memory(trials, machine),
     )
     plain = {key: setting.value for key, setting in own.items()}
-    expected = estimate_sweep(first, trials, plain, machine)
+    expected = estimate_sweep(likely, trials, plain, machine)
     work, _ = first.estimate(machine)
     named = [loss] if len(wanted) == 1 else [one.loss.name for one in wanted]
     has_eval = [one.evaluation is not None for one in wanted]

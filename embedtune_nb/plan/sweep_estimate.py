@@ -10,6 +10,7 @@ from embedtune_nb.plan.estimate import FIXED_SECONDS
 from embedtune_nb.plan.machine import Machine
 from embedtune_nb.plan.settle import Run
 from embedtune_nb.plan.sweep_settings import CONFIRMED, FRESH_SEEDS
+from embedtune_nb.plan.trained_part import is_adapter
 
 # Of one trial: loading the model, making loss and trainer, keeping the best weights.
 _TRIAL_SECONDS = (1.0, 5.0)
@@ -18,22 +19,25 @@ _PRUNED_SHARE = 0.25
 
 
 def estimate_sweep(
-    first: Run, trials: Sequence[Mapping[str, Any]], settings: Mapping[str, Any], machine: Machine
+    runs: Sequence[Run],
+    trials: Sequence[Mapping[str, Any]],
+    settings: Mapping[str, Any],
+    machine: Machine,
 ) -> dict[str, Any]:
     """Return time and memory of a sweep, as :func:`embedtune_nb.plan.estimate.estimate` does for a run.
 
     Parameters
     ----------
-    first
-        The first trial.
+    runs
+        The first trial, and others drawn at random from the space.
     trials
-        Estimates of the first trial, and of others drawn at random from the space.
+        What each of them is estimated to take.
     settings
         Those of the sweep, as plain values.
     machine
         Where it will run.
     """
-    _, whole = first.estimate(machine)
+    _, whole = runs[0].estimate(machine)
     unknown = next((one for one in trials if one["seconds_low"] is None), None)
     if unknown is not None:
         return {**unknown, "evaluation_share": whole["evaluation_share"]}
@@ -42,12 +46,11 @@ def estimate_sweep(
     may_be_pruned = max(count - settings["sampler_startup"], 0) if settings["pruning"] else 0
     low, high = (_mean_of_trial(trials, end) for end in ("low", "high"))
     runs_low, runs_high = count - _PRUNED_SHARE * may_be_pruned + again, count + again
-    # the base and the winner are judged once, whatever the number of trials
-    closing = [whole[f"seconds_{end}"] - trials[0][f"seconds_{end}"] for end in ("low", "high")]
+    once = _once(runs, trials, machine)
     memory = [one["peak_memory_bytes"] for one in trials]
     return {
-        "seconds_low": round(FIXED_SECONDS[0] + closing[0] + runs_low * low / workers, 1),
-        "seconds_high": round(FIXED_SECONDS[1] + closing[1] + runs_high * high / workers, 1),
+        "seconds_low": round(FIXED_SECONDS[0] + once[0] + runs_low * low / workers, 1),
+        "seconds_high": round(FIXED_SECONDS[1] + once[1] + runs_high * high / workers, 1),
         "peak_memory_bytes": max(memory) * workers,
         "evaluation_share": whole["evaluation_share"],
         "trial_seconds_low": round(low, 1),
@@ -63,6 +66,23 @@ def trials_in_memory(trials: Sequence[Mapping[str, Any]], machine: Machine) -> i
     if any(one is None for one in needed):
         return None
     return max(1, int(FULL * machine.memory_bytes / max(needed)))
+
+
+def _once(runs: Sequence[Run], trials: Sequence[Mapping[str, Any]], machine: Machine) -> tuple[float, float]:
+    """Return the seconds, at least and at most, of what is done once: judging, and reading for adapters.
+
+    A frozen base model reads all texts for the first adapter on it; base and winner are judged at the end.
+    """
+    bases: dict[Any, tuple[float, float]] = {}
+    for place, (run, trial) in enumerate(zip(runs, trials, strict=True)):
+        base = run.call.base.id if is_adapter(run.choices) else None
+        if base not in bases and (place == 0 or base is not None):
+            _, whole = run.estimate(machine)
+            bases[base] = (
+                whole["seconds_low"] - trial["seconds_low"],
+                whole["seconds_high"] - trial["seconds_high"],
+            )
+    return sum(low for low, _ in bases.values()), sum(high for _, high in bases.values())
 
 
 def _mean_of_trial(trials: Sequence[Mapping[str, Any]], end: str) -> float:

@@ -137,6 +137,14 @@ def test_the_estimate_counts_trials_and_confirming_runs(sweep, labeled):
     assert confirmed["reason"].startswith("5 trials and 4 runs that confirm the best 2; ")
 
 
+def test_a_frozen_base_reads_the_texts_once_for_all_trials(sweep, labeled):
+    adapter = {**RATES, "adapter": "linear", "confirm": False}
+    few, many = (sweep(labeled(rows=600), adapter, trial_count=count).estimate for count in (3, 30))
+    whole = sweep(labeled(rows=600), {**RATES, "epochs": 20, "confirm": False}, trial_count=3).estimate
+    assert few["trial_seconds_low"] < whole["trial_seconds_low"]
+    assert many["seconds_low"] - few["seconds_low"] == pytest.approx(27 * few["trial_seconds_low"], rel=0.3)
+
+
 def test_longer_trials_are_expected_to_take_longer(sweep, labeled):
     short = sweep(labeled(rows=400), {**RATES, "epochs": (1, 2)}).estimate
     long = sweep(labeled(rows=400), {**RATES, "epochs": (2000, 4000)}).estimate
