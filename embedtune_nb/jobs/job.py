@@ -185,13 +185,18 @@ class Job:
         )
 
     def stop(self) -> Job:
-        """Ask the job to end early, keeping a checkpoint. Asking twice, or after the end, changes nothing."""
+        """Ask the job to end early, keeping a checkpoint, or the trials that ended.
+
+        Asking twice, or after the end, changes nothing.
+        """
         if not self._ended():
             self._folder.stop_flag.touch()
         return self
 
     def resume(self) -> Job:
         """Carry on a stopped, failed or lost job from its last complete checkpoint, else from the start.
+
+        A sweep goes on with the rest of its budget; a trial that was at work starts anew.
 
         Raises
         ------

@@ -153,6 +153,7 @@ class Claims:
         try:
             claim.folder.write(record)
             if claim.trial is not None:
+                _annotate(claim.trial, record)
                 self._tell(claim.trial.number, record)
         finally:
             os.close(claim.lease)
@@ -272,6 +273,14 @@ class Claims:
         state = state_in_study(record)
         value = record.score if state is TrialState.COMPLETE else None
         self.study.tell(number, value, state, skip_if_finished=True)
+
+
+def _annotate(trial: optuna.Trial, record: TrialRecord) -> None:
+    """Note beside a trial of the study what a browser of studies would like to show."""
+    if record.metrics:
+        trial.set_user_attr("metrics", {name: round(value, 6) for name, value in record.metrics.items()})
+    if record.reason:
+        trial.set_user_attr("reason", record.reason)
 
 
 def _counts(record: TrialRecord) -> bool:

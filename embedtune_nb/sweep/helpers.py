@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from embedtune_nb.data.split import Split
@@ -31,13 +31,13 @@ class Helpers:
     ----------
     folder
         Of the job.
-    count
-        How many.
+    shares
+        The share of the machine that each of them has, as :func:`shares_of_machine` returned it.
     """
 
-    def __init__(self, folder: JobFolder, count: int) -> None:
-        self.count = count
-        self._processes = [_start(folder, place, count + 1) for place in range(1, count + 1)]
+    def __init__(self, folder: JobFolder, shares: Sequence[Mapping[str, str]]) -> None:
+        self.count = len(shares)
+        self._processes = [_start(folder, share) for share in shares]
 
     def died(self) -> int:
         """Return how many ended by themselves since the last call, which none is meant to."""
@@ -59,16 +59,18 @@ class Helpers:
         self._processes = []
 
 
-def share_of_machine(place: int, workers: int) -> dict[str, str]:
-    """Return the environment in which worker *place* of *workers* has its share of GPUs or cores."""
+def shares_of_machine(workers: int) -> list[dict[str, str]]:
+    """Return, for each of so many workers, the environment in which it has its share of cores and GPUs."""
     import torch
 
     asked = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
     devices = asked or [str(number) for number in range(torch.cuda.device_count())]
-    share = {"OMP_NUM_THREADS": str(max(1, choose_threads().value // workers))}
-    if len(devices) > 1:
-        share["CUDA_VISIBLE_DEVICES"] = devices[place % len(devices)]
-    return share
+    threads = str(max(1, choose_threads().value // workers))
+    shares = [{"OMP_NUM_THREADS": threads} for _ in range(workers)]
+    if devices and workers > 1:
+        for place, share in enumerate(shares):
+            share["CUDA_VISIBLE_DEVICES"] = devices[place % len(devices)]
+    return shares
 
 
 def help_sweep(folder: JobFolder) -> None:
@@ -98,7 +100,7 @@ def trial_plans(sweep: Plan, split: Split) -> Callable[[Mapping[str, Any], int |
     return lambda values, seed: plan_of_trial(sweep, split, values, seed=seed, reader=reader)
 
 
-def _start(folder: JobFolder, place: int, workers: int) -> subprocess.Popen[bytes]:
+def _start(folder: JobFolder, share: Mapping[str, str]) -> subprocess.Popen[bytes]:
     with folder.log.open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "embedtune_nb.worker", str(folder.path), "--helper"],
@@ -106,7 +108,7 @@ def _start(folder: JobFolder, place: int, workers: int) -> subprocess.Popen[byte
             stdout=log,
             stderr=log,
             cwd=folder.path,
-            env=child_environment() | share_of_machine(place, workers),
+            env={**child_environment(), **share},
         )
 
 

@@ -20,7 +20,7 @@ from embedtune_nb.store.locks import locked
 from embedtune_nb.sweep.carry_out import Worker
 from embedtune_nb.sweep.claims import Claims
 from embedtune_nb.sweep.decide import decide
-from embedtune_nb.sweep.helpers import Helpers, share_of_machine, trial_plans
+from embedtune_nb.sweep.helpers import Helpers, shares_of_machine, trial_plans
 from embedtune_nb.sweep.ranking import best_trial, scored
 from embedtune_nb.sweep.studies import network_of_studies
 from embedtune_nb.sweep.study import metric_of, sampling_of
@@ -68,6 +68,7 @@ class _Sweep:
         self._looked = 0.0
         self._told: tuple[int, int] | None = None
         self._best: TrialRecord | None = None
+        self._troubles: set[tuple[str, str]] = set()
 
     def carry_out(self) -> None:
         """Trials, confirming runs, decision, model; again if the budget grew meanwhile."""
@@ -75,13 +76,14 @@ class _Sweep:
         published_by(models_folder() / self.plan.name, self.folder.id)  # another job's model: refused now
         with locked(claims_lock(self.folder)):
             write_budget(self.folder, trial_budget(self.folder))
-        count = self._further_workers()
-        if count:
-            os.environ |= share_of_machine(0, count + 1)
+        own, *further = shares_of_machine(1 + self._further_workers())
+        if further:
+            os.environ |= own
         use_threads(choose_threads())
         self.claims = Claims(self.folder, self.plan, trial_plans(self.plan, self.split))
+        self._troubles = set(_troubles(self.claims.records()))  # told by an earlier attempt
         self.worker = Worker(self.claims, self.plan, self.split, self._should_stop)
-        self.helpers = Helpers(self.folder, count)
+        self.helpers = Helpers(self.folder, further)
         try:
             ended = False
             while not ended:
@@ -117,9 +119,7 @@ class _Sweep:
         self.emit(Phase("trials", budget))
         self._told = None
         self._tell_progress()
-        for record in self.worker.trials():
-            if record.state == "failed":
-                self.emit(Notice(f"Trial {record.index} failed: {record.reason}.", "warning"))
+        for _ in self.worker.trials():
             self._tell_progress()
         self._tell_progress()
         budget = trial_budget(self.folder)
@@ -130,7 +130,8 @@ class _Sweep:
         if not scored(records):
             raise JobFailedError(
                 f"No trial succeeded. {_reasons(records)}",
-                fix="mend the cause, or search elsewhere; job.trials.to_frame() has each trial's reason.",
+                fix="search elsewhere, or mend the cause and then job.add_trials(...); job.trials.to_frame() "
+                "has the reason of each trial.",
             )
         return budget
 
@@ -200,6 +201,7 @@ class _Sweep:
 
     def _tell_progress(self) -> None:
         records = self.claims.records()
+        self._tell_trouble(records)
         told = self.claims.counted(), trial_budget(self.folder)
         if told != self._told:
             self._told = told
@@ -209,11 +211,20 @@ class _Sweep:
             self._best = best
             self.emit(Best(f"eval/{metric_of(self.plan)}", best.score, best.index))
 
+    def _tell_trouble(self, records: list[TrialRecord]) -> None:
+        """Say once of each trial, whoever carried it out, that it failed or that another takes its place."""
+        for trouble, notice in _troubles(records).items():
+            if trouble not in self._troubles:
+                self._troubles.add(trouble)
+                self.emit(notice)
+
     def _tell_confirmed(self, wanted: list[tuple[int, int]]) -> None:
         self._told = None  # progress counts other things from here on
+        records = self.claims.records()
+        self._tell_trouble(records)
         ended = {
             (record.index, record.seed)
-            for record in self.claims.records()
+            for record in records
             if record.confirms is not None and record.state in ("done", "failed")
         }
         self.emit(Progress(len(ended & set(wanted)), len(wanted)))
@@ -234,6 +245,20 @@ def _reasons(records: list[TrialRecord]) -> str:
     if len(frequent) > _SHOWN_REASONS:
         shown.append(f"and {len(frequent) - _SHOWN_REASONS} more reasons")
     return "; ".join(shown) or "None of them came to an end"
+
+
+def _troubles(records: list[TrialRecord]) -> dict[tuple[str, str], Notice]:
+    """Return what to say of trials that failed, and of those that take the place of another."""
+    found = {}
+    for record in records:
+        if record.state == "failed":
+            again = "" if record.confirms is None else f", once more with seed {record.seed},"
+            told = f"Trial {record.index}{again} failed: {record.reason}."
+            found[record.key, "failed"] = Notice(told, "warning")
+        if record.retry_of is not None:
+            again = f"trial {record.index} tries the same values from the start"
+            found[record.key, "retry"] = Notice(f"Trial {record.retry_of} did not come to its end; {again}.")
+    return found
 
 
 def _told_decision(decision: dict[str, Any]) -> str:

@@ -23,6 +23,8 @@ from embedtune_nb.sweep import carry_out
 from embedtune_nb.sweep.studies import open_storage
 from embedtune_nb.sweep.trial_folder import COUNTED, trial_folders
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def small_data():
@@ -117,6 +119,7 @@ def test_the_study_is_an_ordinary_one_without_the_confirming_runs(make):
     assert [one.value for one in study.trials] == [one.score for one in records(folder)]
     assert study.trials[0].params == dict(records(folder)[0].values)
     assert study.trials[1].intermediate_values.keys() == set(range(10, 101, 10))
+    assert study.trials[1].user_attrs["metrics"]["accuracy"] == pytest.approx(study.trials[1].value)
     assert study.user_attrs["metric"] == "accuracy" and study.user_attrs["seed"] == 42
     assert set(study.user_attrs["space"]) == {"learning_rate", "batch_size"}
     assert "optuna" in study.user_attrs["versions"]
@@ -158,7 +161,8 @@ def test_failed_trials_use_up_budget_and_the_sweep_goes_on(make, monkeypatch):
     failed = [one for one in records(folder) if one.state == "failed"]
     assert counted(folder) == 6 and 0 < len(failed) < 6
     assert {one.reason for one in failed} == {"The loss is nan at step 3."}
-    assert any("failed: The loss is nan" in one["text"] for one in events(folder, "notice"))
+    told = [one["text"] for one in events(folder, "notice") if "failed: The loss is nan" in one["text"]]
+    assert len(told) == len(failed)
     assert {one.state for one in study_of(folder).trials if one.number == failed[0].index} == {
         TrialState.FAIL
     }
@@ -202,6 +206,7 @@ def test_stop_keeps_what_is_done_and_resume_goes_on_with_the_exact_rest(make):
     [again] = [one for one in records(folder) if one.retry_of is not None]
     assert (again.retry_of, again.values, again.attempt) == (2, stopped.values, 1)
     assert len(records(folder)) == 6
+    assert any("Trial 2 did not come to its end; trial 3" in one["text"] for one in events(folder, "notice"))
     assert [one.state for one in study_of(folder).trials].count(TrialState.COMPLETE) == 5
 
 
@@ -328,3 +333,33 @@ def test_another_database_can_be_named(make, home, monkeypatch, tmp_path):
     with pytest.raises(Exception, match=r"me:\*\*\*@nowhere") as told:
         Job(folder).study
     assert "secret" not in str(told.value)
+
+
+def test_on_a_network_filesystem_one_worker_writes_and_says_why(make, home, monkeypatch):
+    import sqlite3
+
+    from embedtune_nb.sweep import studies
+
+    monkeypatch.setattr(studies, "on_network", lambda path: "nfs4")
+    folder = make(trial_count=3)
+    assert run(folder).status == "done"
+    assert any("nfs4" in one["text"] and one["level"] == "warning" for one in events(folder, "notice"))
+    assert sqlite3.connect(home / "studies.db").execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
+def test_workers_share_cores_and_gpus(monkeypatch):
+    import torch
+
+    from embedtune_nb.encoder.choice import Choice
+    from embedtune_nb.sweep import helpers
+
+    monkeypatch.setattr(helpers, "choose_threads", lambda: Choice(16, "for a test"))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert helpers.shares_of_machine(4) == [{"OMP_NUM_THREADS": "4"}] * 4
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    shares = helpers.shares_of_machine(3)
+    assert [one["CUDA_VISIBLE_DEVICES"] for one in shares] == ["0", "1", "0"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    assert [one["CUDA_VISIBLE_DEVICES"] for one in helpers.shares_of_machine(2)] == ["3", "5"]
+    assert helpers.shares_of_machine(1) == [{"OMP_NUM_THREADS": "16"}]
