@@ -13,23 +13,40 @@ from embedtune_nb.plan.sweep_hyperparams import BASE_MODEL
 #: What decides on the effect of others, and so is chosen first.
 STRUCTURE = ("loss", BASE_MODEL, "adapter", "lora_rank")
 
-_NO_ADAPTER: Callable[[Any], bool] = lambda form: form is None  # noqa: E731
-_ENCODER: Callable[[Any], bool] = lambda spec: spec.architecture != "static"  # noqa: E731
-_CONTRAST: Callable[[Any], bool] = lambda loss: loss == "contrastive"  # noqa: E731
-_SOME: Callable[[Any], bool] = lambda value: value is not None  # noqa: E731
+
+def _absent(value: Any) -> bool:
+    return value is None
+
+
+def _present(value: Any) -> bool:
+    return value is not None
+
+
+def _contrasts(loss: str) -> bool:
+    return loss == "contrastive"
+
+
+def _reads_tokens(spec: BaseSpec) -> bool:
+    return spec.architecture != "static"
+
+
+def _has_rank(form: str | None) -> bool:
+    return form in ("low_rank", "two_layer")
+
+
 # Key -> what it needs of each part of the structure.
 _NEEDS: dict[str, dict[str, Callable[[Any], bool]]] = {
-    "contrastive_sigma": {"loss": _CONTRAST},
-    "hard_negatives": {"loss": _CONTRAST},
-    "false_negative_masking": {"loss": _CONTRAST},
-    "max_seq_length": {"adapter": _NO_ADAPTER, BASE_MODEL: _ENCODER},
-    "bf16": {"adapter": _NO_ADAPTER},
-    "micro_batch_size": {"adapter": _NO_ADAPTER},
-    "adapter_rank": {"adapter": lambda form: form in ("low_rank", "two_layer")},
-    "adapter_side": {"adapter": _SOME},
-    "adapter_start": {"adapter": _SOME},
-    "lora_rank": {"adapter": _NO_ADAPTER, BASE_MODEL: _ENCODER},
-    "lora_alpha": {"lora_rank": _SOME},
+    "contrastive_sigma": {"loss": _contrasts},
+    "hard_negatives": {"loss": _contrasts},
+    "false_negative_masking": {"loss": _contrasts},
+    "max_seq_length": {"adapter": _absent, BASE_MODEL: _reads_tokens},
+    "bf16": {"adapter": _absent},
+    "micro_batch_size": {"adapter": _absent},
+    "adapter_rank": {"adapter": _has_rank},
+    "adapter_side": {"adapter": _present},
+    "adapter_start": {"adapter": _present},
+    "lora_rank": {"adapter": _absent, BASE_MODEL: _reads_tokens},
+    "lora_alpha": {"lora_rank": _present},
 }
 
 

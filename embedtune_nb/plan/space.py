@@ -72,7 +72,7 @@ def asked_space(
                 expected=f"a choice of {part} that uses it",
                 fix=f"leave {key} out, or add such a choice.",
             )
-        found.append(replace(_bounded(key, wish, run), only_with=needs))
+        found.append(replace(_bounded(key, wish, bases, run), only_with=needs))
     own = [replace(axis, only_with=conditions(axis.name, structure, bases)) for axis in structure.values()]
     return (*own, *found)
 
@@ -147,9 +147,9 @@ def _automatic(name: str, entry: AutomaticRange, run: Run) -> Dimension:
     return replace(axis, start=axis.nearest(_default(axis, run)))
 
 
-def _bounded(key: str, wish: Range | list[Any], run: Run) -> Dimension:
-    """Return a range or a choice as a dimension, within what rows and model allow."""
-    most, why = _most(key, run)
+def _bounded(key: str, wish: Range | list[Any], bases: Mapping[str, BaseSpec], run: Run) -> Dimension:
+    """Return a range or a choice as a dimension, within what rows and models allow."""
+    most, why = _most(key, bases, run)
     if isinstance(wish, list):
         choices, reason = wish, "you listed these"
         if most is not None:
@@ -183,13 +183,16 @@ def _bounded(key: str, wish: Range | list[Any], run: Run) -> Dimension:
     return replace(axis, start=axis.nearest(_default(axis, run)))
 
 
-def _most(key: str, run: Run) -> tuple[int | None, str]:
+def _most(key: str, bases: Mapping[str, BaseSpec], run: Run) -> tuple[int | None, str]:
     if key == "batch_size":
         rows = max(len(one.rows) for one in run.objectives)
         return rows, f"there are only {rows:,} training rows"
-    limit = run.call.base.max_length
-    if key == "max_seq_length" and limit is not None:
-        return limit, f"{limit} tokens are all that {run.call.base.id} reads"
+    if key == "max_seq_length":
+        read = [spec for spec in (bases.values() or [run.call.base]) if spec.architecture != "static"]
+        limits = [spec.max_length for spec in read]
+        if limits and None not in limits:
+            longest = max(read, key=lambda spec: spec.max_length or 0)
+            return longest.max_length, f"{longest.max_length} tokens are all that {longest.id} reads"
     if key == "hard_negatives":
         most = most_negatives(run.parts.train)
         return most, f"no row has more than {most}"

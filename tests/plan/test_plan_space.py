@@ -122,6 +122,12 @@ def test_bounds_beyond_rows_and_model_are_capped_with_the_reason(sweep, write_ba
     assert "400 became 24" in found["max_seq_length"].reason
 
 
+def test_a_length_is_capped_at_what_the_longest_base_model_reads(sweep, write_base, labeled):
+    short, long = write_base(16), write_base(24)
+    hyperparams = {"base_model": [short.id, long.id], "max_seq_length": (6, 400)}
+    assert axes(sweep(labeled(), hyperparams, base=short))["max_seq_length"].high == 24
+
+
 def test_losses_base_models_and_adapters_can_be_searched(sweep, write_base, labeled):
     base, other = write_base(24), write_base(static=True)
     plan = sweep(
