@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from embedtune_nb.errors import NotFoundError
@@ -26,7 +26,9 @@ _SHOWN_LAST = ("seconds", "reason")
 
 
 class Trials(Sequence[Trial]):
-    """The trials of one sweep, by index; as of the moment it was asked for.
+    """The trials of one sweep, as of the moment it was asked for; ``trials[3]`` is the trial of index 3.
+
+    A worker that is killed as it claims a trial can leave an index out.
 
     Runs that confirm a trial with another seed are no trials: they stand in :attr:`confirmations`, and in
     :meth:`to_frame` below the trials with `confirms` set.
@@ -61,7 +63,19 @@ class Trials(Sequence[Trial]):
     @overload
     def __getitem__(self, place: slice) -> list[Trial]: ...
     def __getitem__(self, place: int | slice) -> Trial | list[Trial]:
-        return self._trials[place]
+        if isinstance(place, slice) or place < 0:
+            return self._trials[place]
+        found = [trial for trial in self._trials if trial.index == place]
+        if not found:
+            last = f"0 to {self._trials[-1].index}" if self._trials else "none yet"
+            raise IndexError(f"There is no trial {place}; there are: {last}.")
+        return found[0]
+
+    def __iter__(self) -> Iterator[Trial]:
+        return iter(self._trials)
+
+    def __reversed__(self) -> Iterator[Trial]:
+        return reversed(self._trials)
 
     def __len__(self) -> int:
         return len(self._trials)

@@ -53,6 +53,16 @@ def test_it_is_a_sequence_of_the_trials_alone(trials, sweep):
     assert trials.best.rank == 1
 
 
+def test_a_trial_is_found_by_its_index_though_one_is_missing(sweep):
+    shutil.rmtree(sweep.folder.path / "trials" / "0004")
+    trials = trials_of_job(Job(sweep.folder))
+    assert trials[5].index == 5 and len(trials) == 8
+    assert [trial.index for trial in trials] == [0, 1, 2, 3, 5, 6, 7, 8]
+    assert next(reversed(trials)).index == 8
+    with pytest.raises(IndexError, match="no trial 4"):
+        trials[4]
+
+
 def test_a_trial_tells_what_it_tried_and_what_came_of_it(trials):
     trial = trials[4]
     assert set(trial.hyperparameters) == {dimension.name for dimension in SPACE}
