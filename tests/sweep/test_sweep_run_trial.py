@@ -18,6 +18,7 @@ from embedtune_nb.errors import JobFailedError, JobStoppedError
 from embedtune_nb.evaluation.evaluate import evaluate
 from embedtune_nb.plan.plan import Plan, Setting
 from embedtune_nb.plan.resolve import resolve
+from embedtune_nb.plan.trial import plan_of_trial
 from embedtune_nb.store.events import EventReader
 from embedtune_nb.store.job_folder import create
 from embedtune_nb.sweep.run_trial import PrunedError, TrialOutcome, run_trial
@@ -29,6 +30,9 @@ from embedtune_nb.training.shared import Shared
 pytestmark = pytest.mark.slow
 
 NEIGHBORS = {"loss": "contrastive", "eval_steps": 2, "batch_size": 16, "epochs": 1, "bf16": False}
+
+
+QUIET = {"should_stop": lambda: False}
 
 
 class Sweep:
@@ -203,6 +207,32 @@ def test_a_stopped_trial_starts_anew(sweep, tiny_bert):
     events = trials.events(0)
     assert any("starts anew" in event.get("text", "") for event in events)
     assert curves(events)["train/loss"][0][0] == 1
+
+
+def test_trials_of_different_losses_parts_and_lengths_share_what_they_can(home, tmp_path, tiny_bert, labeled):
+    space = {"adapter": [None, "linear"], "max_seq_length": [8, 16], "learning_rate": (1e-3, 1e-2)}
+    plan, split = resolve(
+        resolve_base(str(tiny_bert)),
+        labeled,
+        name="toy",
+        loss=["contrastive", "proxy"],
+        hyperparams={**space, "epochs": 1, "batch_size": 16, "eval_steps": 2},
+        trial_count=8,
+    )
+    shared, starts, scores = Shared(), [], []
+    for place, (loss, adapter, length) in enumerate(
+        [("contrastive", None, 8), ("proxy", None, 8), ("proxy", "linear", 8), ("contrastive", None, 16)]
+    ):
+        values = {"loss": loss, "adapter": adapter, "max_seq_length": length, "learning_rate": 1e-3}
+        folder = TrialFolder(tmp_path / str(place))
+        trial = plan_of_trial(plan, split, values)
+        alone = run_trial(TrialFolder(tmp_path / f"{place}-alone"), trial, split, Shared(), **QUIET)
+        outcome = run_trial(folder, trial, split, shared, **QUIET)
+        assert outcome.metrics == pytest.approx(alone.metrics, rel=1e-4, abs=1e-5)
+        starts.append(next(e["values"] for e in EventReader(folder.events).new() if e["type"] == "base"))
+        scores.append(outcome.score)
+    assert all(start == pytest.approx(starts[0]) for start in starts), "one base, one metric"
+    assert np.isfinite(scores).all()
 
 
 def test_a_trial_whose_loss_is_no_number_fails_and_the_next_one_is_well(sweep, tiny_bert):
