@@ -22,8 +22,9 @@ export class History {
       "aria-label": "history of trials: arrow keys walk, Enter selects, Space adds",
     });
     [this.canvas] = canvases;
+    this.direction = h("span", { class: "etn-small etn-hint", hidden: true }, "lower is better");
     this.legend = h("div", { class: "etn-legend etn-small" });
-    this.el = h("section", { class: "etn-view", "aria-label": "history" }, h("h3", {}, "history"), box, this.legend);
+    this.el = h("section", { class: "etn-view", "aria-label": "history" }, h("h3", {}, "history", this.direction), box, this.legend);
     followTrials(box, board, tooltip, () => this.#points);
     this.stop = onWidth(box, (width) => {
       this.#width = width;
@@ -149,6 +150,7 @@ export class History {
   }
 
   #describe() {
+    this.direction.hidden = this.board.summary.higher_is_better;
     const { rows, summary, confirmations } = this.board;
     const there = (state) => rows.some((row) => row.state === state);
     const entries = [

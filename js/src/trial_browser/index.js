@@ -16,6 +16,8 @@ import { TrialTable } from "./table.js";
 import { Tooltip } from "./tooltip.js";
 
 const GAP_PATIENCE_MS = 1000;
+// With more axes than this the parallel coordinates take the whole width.
+const AXES_BESIDE = 7;
 
 // The kernel calls this once for each model: all its views share one store.
 export default function trialBrowser() {
@@ -130,6 +132,7 @@ function render({ model, el, store, ask, ready }) {
     detail.update(theme, received);
     importance.update(model.get("importance"));
     slices.update(theme);
+    root.classList.toggle("etn-many-axes", board.axes.length > AXES_BESIDE);
     root.dataset.passing = board.shown.size;
     root.dataset.selected = board.selected.join(" ");
   }

@@ -78,10 +78,12 @@ export class Parallel {
       replace(this.holder, [...this.#axes.values()].map(({ el }) => el));
       replace(this.titles, [...this.#axes.values()].map(({ title }) => title));
     }
+    const room = (this.#width - 2 * PAD.side) / Math.max(1, board.axes.length - 1);
     board.axes.forEach((entry, index) => {
       const axis = this.#axes.get(entry.name);
       axis.el.style.left = axis.title.style.left = `${this.#x(index)}px`;
-      axis.title.style.maxWidth = `${Math.min(2 * PAD.side, (this.#width - 2 * PAD.side) / Math.max(1, board.axes.length - 1)) - 6}px`;
+      axis.title.style.maxWidth = `${Math.min(2 * PAD.side, room) - 6}px`;
+      axis.el.style.setProperty("--etn-room", `${Math.min(64, Math.max(0, room - 24))}px`);
       axis.update(entry);
     });
     const { size } = board.shown;

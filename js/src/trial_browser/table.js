@@ -12,7 +12,7 @@ const LINES_MAX = 11;
 const MARGIN = 3;
 
 export class TrialTable {
-  #sort = { column: "score", down: true };
+  #sort = { column: "score", down: null }; // null: what is better comes first
   #lines = [];
   #pool = [];
   #columns = [];
@@ -46,6 +46,7 @@ export class TrialTable {
     this.theme = theme;
     if (!this.#width) return;
     const { data, filter, selection, pointer } = this.board.version;
+    this.#sort.down ??= this.board.summary.higher_is_better;
     const list = [data, filter, this.#sort.column, this.#sort.down].join();
     const look = [list, selection, pointer, theme.dark].join();
     if (list !== this.#seen.list) this.#arrange();
