@@ -37,7 +37,7 @@ def publish_trial(trial: Trial, name: str, *, background: bool, executor: str) -
     check_executor(executor)
     name = check_name(name)
     weights, sweep = trial.weights, _job_folder(trial)
-    code = f"et.Job.open({sweep.id!r}).trials[{trial.index}].publish({name!r})"
+    code = _cell(sweep, trial, f"publish({name!r})")
     plan = replace(trial.plan, name=name, executor=executor, kind="publish", code=code)
     content = plan.to_json() | {PUBLISHED_TRIAL: {"job": sweep.id, "trial": weights.parent.name}}
     job = _submit(name, content, lambda data: _copy(sweep.data, data), executor)
@@ -60,7 +60,7 @@ def train_trial_again(
         plan = replace(plan, base={**plan.base, "id": str(base), "path": str(base)})
     asked = [repr(name), *(f"{key}={value!r}" for key, value in changes.items())]
     asked += ["continue_from=True"] * continue_from
-    code = f"et.Job.open({sweep.id!r}).trials[{trial.index}].train_again({', '.join(asked)})"
+    code = _cell(sweep, trial, f"train_again({', '.join(asked)})")
     plan = replace(plan, name=name, executor=executor, code=code)
 
     def write(data: Path) -> None:
@@ -103,6 +103,16 @@ def _settled(
         asked={**sweep.asked, "hyperparams": fixed, "losses": losses, "bases": {}},
     )
     return plan_of_trial(alone, split, {}, seed=seed)
+
+
+def _cell(sweep: JobFolder, trial: Trial, call: str) -> str:
+    """Return the Python cell that asks for this."""
+    found = f"trials[{trial.index}]"
+    if trial.record.confirms is not None:
+        wanted = f"(run.index, run.seed) == ({trial.index}, {trial.seed})"
+        found = f"next(run for run in trials.confirmations if {wanted})"
+    trials = f"import embedtune_nb as et\n\ntrials = et.Job.open({sweep.id!r}).trials"
+    return f"{trials}\ntrial = {found}\ntrial.{call}"
 
 
 def _submit(name: str, plan: dict[str, Any], write: Any, executor: str, job_id: str | None = None) -> Job:

@@ -74,7 +74,7 @@ def test_a_trial_is_published_under_a_name_of_its_own(model):
     )
     assert published.recipe["learning_rate"] == best.hyperparameters["learning_rate"]
     assert [trial.index for trial in published.trials] == [0, 1, 2]
-    assert f"trials[{best.index}].publish('mine')" in published.job.plan["code"]
+    assert f"trials[{best.index}]\ntrial.publish('mine')" in published.job.plan["code"]
     assert et.Job.open("mine").status == "done"
     with pytest.raises(AlreadyExistsError, match="mine"):
         best.publish("mine")
