@@ -39,7 +39,8 @@ class Model {{
 }}
 const data = {data};
 const control = new Model({{}});
-window.model = new Model({{ ...data, recipe: {{}}, importance: null, error: "", control: "IPY_MODEL_control" }});
+const rest = {{ recipe: {{}}, importance: null, error: "", control: "IPY_MODEL_control" }};
+window.model = new Model({{ ...data, ...rest }});
 model.widget_manager = {{ get_model: async () => control,
   create_view: async () => ({{ el: document.createElement("span"), remove() {{}} }}) }};
 const made = widget();
@@ -133,7 +134,7 @@ def frames(browser: Any, count: int) -> dict[str, list[float]]:
 
 
 def feeding(count: int, seconds: float = 10.0) -> float:
-    """Return the share of one core that the publisher's thread takes while the last of *count* trials runs."""
+    """Return the share of one core that the publisher's thread takes while the last trial runs."""
     from made_up_sweep import MadeUpSweep
 
     from embedtune_nb import Job, TrialBrowser
@@ -163,9 +164,7 @@ def main() -> None:
     """Measure and print a table."""
     from playwright.sync_api import sync_playwright
 
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description="Measure what browsing a sweep costs.")
     parser.add_argument("--trials", type=int, nargs="+", default=[9, 100, 500])
     counts = parser.parse_args().trials
     print("trials  what   draw p50   p95   frame p50   p95   (ms)")

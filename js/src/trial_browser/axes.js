@@ -15,15 +15,23 @@ const axis = (name, title, scale, value) => ({
   },
 });
 
-/** @param {{axes: object[], metric: string, base: number | null}} summary @param {object[]} rows */
-export function axesOf({ axes = [], metric, base }, rows) {
+/**
+ * @param {{axes: object[], metric: string, base: number | null}} summary
+ * @param {object[]} rows
+ * @param {object[]} before kept as they are where nothing has changed, so that nobody draws them anew
+ */
+export function axesOf({ axes = [], metric, base }, rows, before = []) {
   // A choice may be none; a value that is missing is a dimension without effect in this trial.
   const held = (name) => (row) => (name in row.values ? (row.values[name] ?? NONE) : null);
   const scores = rows.map((row) => row.score ?? NaN);
-  return [
+  const score = scoreScale(base === null || base === undefined ? scores : [...scores, base]);
+  const state = JSON.stringify([axes, metric, score.ticks]);
+  if (before.state === state) return before;
+  const made = [
     ...axes.map((dimension) => axis(dimension.name, dimension.name, withNone(scaleOf(dimension)), held(dimension.name))),
-    axis(SCORE, metric, scoreScale(base === null || base === undefined ? scores : [...scores, base]), (row) => row.score),
+    axis(SCORE, metric, score, (row) => row.score),
   ];
+  return Object.assign(made, { state });
 }
 
 const NONE = Symbol("none");

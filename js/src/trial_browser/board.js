@@ -35,7 +35,7 @@ export class Board {
     this.summary = summary;
     this.rows = rows;
     this.confirmations = confirmations;
-    this.axes = axesOf(summary, rows);
+    this.axes = axesOf(summary, rows, this.axes);
     const keys = new Set(rows.map((row) => row.key));
     for (const runs of confirmations.values()) for (const run of runs) keys.add(run.key);
     this.selected = this.selected.filter((key) => keys.has(key));
