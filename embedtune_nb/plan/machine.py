@@ -67,11 +67,12 @@ def cpu_quota() -> float | None:
 
 
 def visible_gpus() -> int:
-    """Return how many CUDA devices a worker will see, without asking their driver."""
+    """Return how many GPUs a worker will see, without asking their driver."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
         return len([device for device in named.split(",") if device.strip() not in ("", "-1")])
-    return len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+    listed = len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+    return listed or (1 if _accelerator() else 0)
 
 
 def _kept_rate() -> float:

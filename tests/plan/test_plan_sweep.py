@@ -77,6 +77,18 @@ def test_workers_follow_cores_and_gpus(monkeypatch, sweep, labeled, cores, gpus,
     assert ("GPU" if gpus else "cores") in plan.settings["trial_workers"].reason
 
 
+@pytest.mark.parametrize(("named", "gpus"), [("0,1,2", 3), ("1", 1), ("", 0), ("-1", 0)])
+def test_gpus_are_those_that_a_worker_may_use(monkeypatch, named, gpus):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    assert machine.visible_gpus() == gpus
+
+
+def test_an_accelerator_that_cannot_be_counted_is_one(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(machine, "_accelerator", lambda: "mps")
+    assert machine.visible_gpus() >= 1
+
+
 def test_no_more_trials_at_once_than_memory_holds(monkeypatch, sweep, labeled):
     small = machine.Machine(flops=1e11, bf16=False, accelerator="", memory_bytes=2_000_000_000)
     monkeypatch.setattr(sys.modules["embedtune_nb.plan.sweep"], "this_machine", lambda: small)
