@@ -1,8 +1,9 @@
 """What browsing a sweep costs: frames of the page while somebody brushes, CPU of the thread that feeds it.
 
 The page is the committed bundle in a headless Chromium, with a made-up sweep of as many trials as asked for.
-`draw` is the time that our code takes in one frame, `frame` the time from one frame to the next; without a
-graphics card the browser paints in software, which `frame` includes.
+`draw` is the time that our code takes in one frame, `frame` the time from one frame to the next, `cpu` what
+all processes of the browser spend on a frame, which a busy machine does not stretch; without a graphics card
+the browser paints in software, which `frame` and `cpu` include.
 
     python benchmarks/trial_browser.py --trials 9 100 500
 """
@@ -21,6 +22,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 STATIC = ROOT / "embedtune_nb" / "static"
@@ -121,16 +124,30 @@ def made_up(count: int) -> dict[str, Any]:
 
 
 def frames(browser: Any, count: int) -> dict[str, list[float]]:
-    """Return milliseconds of a brushed and of a live page: draw p50, p95, frame p50, p95."""
+    """Return milliseconds of a brushed and of a live page: draw p50, p95, frame p50, p95, cpu."""
     page = browser.new_page(viewport={"width": 1200, "height": 1000})
     code = base64.b64encode((STATIC / "trial_browser.js").read_bytes()).decode()
     data = json.dumps(made_up(count)).replace("</", "<\\/")
     page.set_content(PAGE.format(css=(STATIC / "trial_browser.css").read_text(), js=code, data=data))
     page.wait_for_selector(".etn-line[data-key]")
     page.wait_for_timeout(500)
-    measured = {what: page.evaluate(MEASURE, what) for what in ("brush", "live")}
+    measured = {}
+    for what in ("brush", "live"):
+        spent = browser_cpu()
+        measured[what] = page.evaluate(MEASURE, what)
+        measured[what].append(1000 * (browser_cpu() - spent) / 60)
     page.close()
     return measured
+
+
+def browser_cpu() -> float:
+    """Return the CPU seconds that all processes of the browser have spent so far."""
+    times = [
+        process.cpu_times()
+        for process in psutil.Process().children(recursive=True)
+        if "chrom" in process.name()
+    ]
+    return sum(time.user + time.system for time in times)
 
 
 def feeding(count: int, seconds: float = 10.0) -> float:
@@ -167,12 +184,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure what browsing a sweep costs.")
     parser.add_argument("--trials", type=int, nargs="+", default=[9, 100, 500])
     counts = parser.parse_args().trials
-    print("trials  what   draw p50   p95   frame p50   p95   (ms)")
+    print("trials  what   draw p50   p95   frame p50   p95     cpu   (ms)")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for count in counts:
-            for what, (draw, draw_95, frame, frame_95) in frames(browser, count).items():
-                print(f"{count:6d}  {what:5s} {draw:9.1f} {draw_95:5.1f} {frame:11.1f} {frame_95:5.1f}")
+            for what, (draw, draw_95, frame, frame_95, cpu) in frames(browser, count).items():
+                row = f"{count:6d}  {what:5s} {draw:9.1f} {draw_95:5.1f} {frame:11.1f} {frame_95:5.1f}"
+                print(f"{row} {cpu:7.1f}")
         browser.close()
     for count in counts:
         print(f"{count} trials: the publisher takes {100 * feeding(count):.2f} % of one core")
