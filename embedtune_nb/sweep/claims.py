@@ -21,10 +21,11 @@ from embedtune_nb.errors import EmbedtuneError
 from embedtune_nb.jobs.budget import claims_lock, trial_budget
 from embedtune_nb.plan.plan import Plan
 from embedtune_nb.store.job_folder import JobFolder
-from embedtune_nb.store.locks import locked, take
+from embedtune_nb.store.locks import is_held, locked, take
 from embedtune_nb.sweep.encoding import meant, shown, start_values, suggest_shown
 from embedtune_nb.sweep.ranking import best_first
 from embedtune_nb.sweep.sampling import propose
+from embedtune_nb.sweep.studies import quiet
 from embedtune_nb.sweep.study import open_study, sampling_of, state_in_study
 from embedtune_nb.sweep.trial_folder import (
     COUNTED,
@@ -234,12 +235,14 @@ class Claims:
         for folder in trial_folders(self._job.path):
             record = folder.record()
             if record.state == "lost" and not record.reason:
+                folder.drop_unfinished()
                 folder.write(_without_worker(record))
-        known = {record.key: record for record in self.records()}
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            record = known.get(trial_key(trial.number)) or self._never_begun(trial, known.values())
-            if record.state != "running":
-                self._tell(trial.number, record)
+            folder = self.folder_of(trial.number)
+            if is_held(folder.lease):
+                continue  # at work, or about to tell the study itself
+            begun = folder.record_file.is_file()
+            self._tell(trial.number, folder.record() if begun else self._never_begun(trial, self.records()))
         return self.records()
 
     def _never_begun(self, trial: optuna.trial.FrozenTrial, known: Iterable[TrialRecord]) -> TrialRecord:
@@ -272,7 +275,8 @@ class Claims:
     def _tell(self, number: int, record: TrialRecord) -> None:
         state = state_in_study(record)
         value = record.score if state is TrialState.COMPLETE else None
-        self.study.tell(number, value, state, skip_if_finished=True)
+        with quiet():
+            self.study.tell(number, value, state, skip_if_finished=True)
 
 
 def _annotate(trial: optuna.Trial, record: TrialRecord) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -144,6 +145,18 @@ class TrialFolder:
         if record.state == "running" and not alive:
             return TrialRecord.from_json({**record.to_json(), "state": "lost"})
         return record
+
+    def drop_unfinished(self) -> None:
+        """Delete what an attempt that never ended left beside plan, record and events: weights, whole or not.
+
+        The caller holds the lease, or knows that nobody does.
+        """
+        told = {self.plan_file, self.record_file, self.events, self.lease}
+        for path in set(self.path.iterdir()) - told:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     def write(self, record: TrialRecord) -> None:
         """Replace the record; a reader sees the old one or the new one."""

@@ -14,6 +14,13 @@ import sys
 import time
 from pathlib import Path
 
+import optuna
+
+from embedtune_nb.jobs.job import submit
+from embedtune_nb.store.events import EventReader
+from embedtune_nb.sweep.studies import open_storage
+from embedtune_nb.sweep.trial_folder import COUNTED, trial_folders
+
 SPACE = {"learning_rate": (1e-5, 1e-2), "batch_size": [8, 16]}
 WORDS = ["apple", "pear", "plum", "cherry", "grape", "lemon", "iron", "gold", "lead", "zinc", "tin", "brass"]
 LOG = "carried_out.txt"
@@ -170,3 +177,37 @@ def _work(path: str, home: str, helper: bool) -> None:
         worker.main([path])
     sys.stdout.flush()
     os._exit(0)
+
+
+def run(folder):
+    """Carry the sweep out in a thread and wait for its end."""
+    return submit(folder, "thread").wait(120)
+
+
+def records(folder, *, confirming=False):
+    """Return the trials as they stand, or the runs that confirm them."""
+    found = [one.record() for one in trial_folders(folder.path)]
+    return [one for one in found if (one.confirms is not None) == confirming]
+
+
+def counted(folder):
+    """Return how much of the budget is used up."""
+    return sum(one.state in COUNTED for one in records(folder))
+
+
+def events(folder, kind):
+    """Return the events of one kind."""
+    return [event for event in EventReader(folder.events).new() if event["type"] == kind]
+
+
+def study_of(folder):
+    """Return the study as anybody who knows Optuna would open it."""
+    return optuna.load_study(study_name=folder.id, storage=open_storage())
+
+
+def until(happened, seconds=180):
+    """Wait for something to be true."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)

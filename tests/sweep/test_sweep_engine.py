@@ -7,63 +7,19 @@ from __future__ import annotations
 
 import errno
 import json
-import time
 
-import optuna
 import pretend_trials
 import pytest
 from optuna.trial import TrialState
-from pretend_trials import fruit_and_metal, logged, new_sweep
+from pretend_trials import counted, events, logged, records, run, study_of, until
 
-from embedtune_nb.errors import DataError, JobError, JobFailedError, NotFoundError
+from embedtune_nb.errors import DataError, JobError, JobFailedError
 from embedtune_nb.jobs.job import Job, submit
-from embedtune_nb.store.events import EventReader
 from embedtune_nb.store.home import models_folder
 from embedtune_nb.sweep import carry_out
-from embedtune_nb.sweep.studies import open_storage
-from embedtune_nb.sweep.trial_folder import COUNTED, trial_folders
+from embedtune_nb.sweep.trial_folder import trial_folders
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def small_data():
-    return fruit_and_metal()
-
-
-@pytest.fixture
-def make(home, small_data, tiny_static, monkeypatch):
-    """Make the folder of a sweep whose trials are pretended."""
-    pretend_trials.install(monkeypatch.setattr)
-    return lambda **settings: new_sweep(small_data, tiny_static, **settings)
-
-
-def run(folder) -> Job:
-    return submit(folder, "thread").wait(120)
-
-
-def records(folder, *, confirming=False):
-    found = [one.record() for one in trial_folders(folder.path)]
-    return [one for one in found if (one.confirms is not None) == confirming]
-
-
-def counted(folder):
-    return sum(one.state in COUNTED for one in records(folder))
-
-
-def events(folder, kind):
-    return [event for event in EventReader(folder.events).new() if event["type"] == kind]
-
-
-def study_of(folder):
-    return optuna.load_study(study_name=folder.id, storage=open_storage())
-
-
-def until(happened, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_a_sweep_tries_its_budget_confirms_the_best_two_and_publishes_one(make):
@@ -111,37 +67,6 @@ def test_its_events_tell_phases_progress_and_the_best(make):
     assert best == sorted(best) and best[-1] == max(one.score for one in records(folder))
 
 
-def test_the_study_is_an_ordinary_one_without_the_confirming_runs(make):
-    folder = make(trial_count=5)
-    job = run(folder)
-    study = study_of(folder)
-    assert [one.state for one in study.trials] == [TrialState.COMPLETE] * 5
-    assert [one.value for one in study.trials] == [one.score for one in records(folder)]
-    assert study.trials[0].params == dict(records(folder)[0].values)
-    assert study.trials[1].intermediate_values.keys() == set(range(10, 101, 10))
-    assert study.trials[1].user_attrs["metrics"]["accuracy"] == pytest.approx(study.trials[1].value)
-    assert study.user_attrs["metric"] == "accuracy" and study.user_attrs["seed"] == 42
-    assert set(study.user_attrs["space"]) == {"learning_rate", "batch_size"}
-    assert "optuna" in study.user_attrs["versions"]
-    assert job.study.best_value == study.best_value
-    assert isinstance(job.study.sampler, optuna.samplers.GPSampler)
-
-
-def test_a_job_that_is_no_sweep_or_has_not_begun_has_no_study(make, small_data, tiny_static):
-    from embedtune_nb.catalogue import resolve_base
-    from embedtune_nb.plan.resolve import resolve
-    from embedtune_nb.store.job_folder import create
-
-    with pytest.raises(NotFoundError, match="holds no study"):
-        Job(make()).study
-    plan, split = resolve(resolve_base(str(tiny_static)), small_data, name="single")
-    single = Job(create("single", plan.to_json(), split.write))
-    with pytest.raises(JobError, match="no sweep"):
-        single.study
-    with pytest.raises(JobError, match="no sweep"):
-        single.add_trials(1)
-
-
 def failing(cause, when):
     """Return a trial that fails where *when* says so of its values."""
 
@@ -177,18 +102,6 @@ def test_if_all_fail_the_job_says_so_with_the_reasons(make, monkeypatch):
         job.result()
     assert counted(folder) == 3
     assert not (models_folder() / "sweep").exists()
-
-
-def test_values_that_cannot_be_planned_are_a_failed_trial(make):
-    folder = make(trial_count=3)
-    run(folder)  # makes the study
-    Job(folder).study.enqueue_trial({"learning_rate": 1e-3, "batch_size": 8})
-    Job(folder).study.enqueue_trial({"learning_rate": -1.0, "batch_size": 8})
-    job = Job(folder).add_trials(2).wait(60)
-    assert job.status == "done", job.reason
-    asked, refused = records(folder)[3:]
-    assert asked.state == "done" and asked.values == {"learning_rate": 1e-3, "batch_size": 8}
-    assert refused.state == "failed" and "refused" in refused.reason
 
 
 def test_stop_keeps_what_is_done_and_resume_goes_on_with_the_exact_rest(make):
@@ -288,78 +201,3 @@ def test_without_confirmation_the_best_of_the_search_is_published(make):
     best = max(records(folder), key=lambda one: one.score)
     assert logged(folder.path, "published") == [str(best.index)]
     assert not any(one.weights.exists() for one in trial_folders(folder.path))
-
-
-def test_an_exhausted_space_ends_the_search_with_a_word(make):
-    folder = make(trial_count=3)
-    plan = folder.plan()
-    plan["space"] = [one for one in plan["space"] if one["name"] == "batch_size"]
-    folder.plan_file.write_text(json.dumps(plan))
-    run(folder)
-    assert counted(folder) == 2
-    assert any("all there is" in one["text"] for one in events(folder, "notice"))
-
-
-def test_a_lost_database_is_made_anew_from_the_trials(make, home):
-    folder = make(trial_count=3)
-    job = run(folder)
-    for file in home.glob("studies.db*"):
-        file.unlink()
-    job.add_trials(2).wait(60)
-    assert job.status == "done", job.log()
-    study = study_of(folder)
-    assert [one.value for one in study.trials] == [one.score for one in records(folder)]
-    assert study.trials[1].params == dict(records(folder)[1].values)
-
-
-def test_a_study_of_another_space_is_refused_with_the_difference(make):
-    folder = make(trial_count=3)
-    run(folder)
-    plan = folder.plan()
-    plan["space"][0]["high"] = 0.5
-    folder.plan_file.write_text(json.dumps(plan))
-    job = Job(folder).add_trials(1).wait(60)
-    assert job.status == "failed"
-    assert "learning_rate: there 1e-05 to 0.01, by ratios, here 1e-05 to 0.5" in job.reason
-
-
-def test_another_database_can_be_named(make, home, monkeypatch, tmp_path):
-    elsewhere = tmp_path / "elsewhere.db"
-    monkeypatch.setenv("EMBEDTUNE_STUDIES", f"sqlite:///{elsewhere}")
-    folder = make(trial_count=3)
-    assert run(folder).status == "done"
-    assert elsewhere.exists() and not (home / "studies.db").exists()
-    monkeypatch.setenv("EMBEDTUNE_STUDIES", "postgresql://me:secret@nowhere/studies")
-    with pytest.raises(Exception, match=r"me:\*\*\*@nowhere") as told:
-        Job(folder).study
-    assert "secret" not in str(told.value)
-
-
-def test_on_a_network_filesystem_one_worker_writes_and_says_why(make, home, monkeypatch):
-    import sqlite3
-
-    from embedtune_nb.sweep import studies
-
-    monkeypatch.setattr(studies, "on_network", lambda path: "nfs4")
-    folder = make(trial_count=3)
-    assert run(folder).status == "done"
-    assert any("nfs4" in one["text"] and one["level"] == "warning" for one in events(folder, "notice"))
-    assert sqlite3.connect(home / "studies.db").execute("PRAGMA journal_mode").fetchone() == ("delete",)
-
-
-def test_workers_share_cores_and_gpus(monkeypatch):
-    import torch
-
-    from embedtune_nb.encoder.choice import Choice
-    from embedtune_nb.sweep import helpers
-
-    monkeypatch.setattr(helpers, "choose_threads", lambda: Choice(16, "for a test"))
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    assert helpers.shares_of_machine(4) == [{"OMP_NUM_THREADS": "4"}] * 4
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    shares = helpers.shares_of_machine(3)
-    assert [one["CUDA_VISIBLE_DEVICES"] for one in shares] == ["0", "1", "0"]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
-    assert [one["CUDA_VISIBLE_DEVICES"] for one in helpers.shares_of_machine(2)] == ["3", "5"]
-    assert helpers.shares_of_machine(1) == [{"OMP_NUM_THREADS": "16"}]

@@ -15,38 +15,19 @@ import optuna
 import pretend_trials
 import pytest
 from optuna.trial import TrialState
-from pretend_trials import fruit_and_metal, logged, new_sweep, start_worker
+from pretend_trials import events, logged, new_sweep, records, start_worker, study_of, until
 
 from embedtune_nb.jobs.job import Job
-from embedtune_nb.store.events import EventReader
 from embedtune_nb.store.home import home as home_folder
 from embedtune_nb.store.home import models_folder
-from embedtune_nb.sweep.studies import open_storage
-from embedtune_nb.sweep.trial_folder import COUNTED, trial_folders
+from embedtune_nb.sweep.trial_folder import COUNTED
 
 pytestmark = [pytest.mark.jobs, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module")
-def data():
-    return fruit_and_metal()
-
-
 @pytest.fixture
-def make(home, data, tiny_static):
-    return lambda **settings: new_sweep(data, tiny_static, **settings)
-
-
-def records(folder, *, confirming=False):
-    found = [one.record() for one in trial_folders(folder.path)]
-    return [one for one in found if (one.confirms is not None) == confirming]
-
-
-def until(happened, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
+def make(home, small_data, tiny_static):
+    return lambda **settings: new_sweep(small_data, tiny_static, **settings)
 
 
 def finish(folder):
@@ -60,10 +41,6 @@ def finish(folder):
 def kill(worker):
     worker.kill()
     worker.join()
-
-
-def study_of(folder):
-    return optuna.load_study(study_name=folder.id, storage=open_storage())
 
 
 def test_budget_is_exact_however_workers_are_killed(make):
@@ -174,8 +151,7 @@ def test_killed_between_publishing_and_the_last_word_nothing_is_trained_again(ma
     finish(folder)
     assert logged(folder.path, "begin") == begun
     assert (models_folder() / "sweep").stat().st_mtime_ns == written
-    kinds = [event["type"] for event in EventReader(folder.events).new()]
-    assert kinds[-1] == "state" and "published" in kinds
+    assert events(folder, "published") and events(folder, "state")[-1]["state"] == "done"
 
 
 def test_a_browser_of_studies_reads_and_writes_while_the_sweep_works(make):

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections import Counter
 
-import pretend_trials
 import psutil
 import pytest
+from pretend_trials import counted, records, until
 
 import embedtune_nb as et
 from embedtune_nb.errors import PlanError
-from embedtune_nb.store.job_folder import JobFolder
-from embedtune_nb.sweep.trial_folder import COUNTED, trial_folders
 
 pytestmark = [pytest.mark.jobs, pytest.mark.slow]
 
 SEARCH = {"learning_rate": (1e-4, 1e-1), "batch_size": [8, 16], "max_steps": 30}
-
-
-@pytest.fixture(scope="module")
-def data():
-    return pretend_trials.fruit_and_metal()
 
 
 @pytest.fixture
@@ -31,21 +23,10 @@ def base(tiny_static, home):
     return et.PretrainedEmbeddingModel(str(tiny_static))
 
 
-def records(folder: JobFolder):
-    return [one.record() for one in trial_folders(folder.path)]
-
-
-def until(happened, seconds=180):
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
-def test_a_sweep_whose_worker_is_killed_is_carried_on_by_the_same_cell(base, data):
+def test_a_sweep_whose_worker_is_killed_is_carried_on_by_the_same_cell(base, small_data):
     def cell(trial_count=3):
         return base.finetune(
-            "best", data, trial_count=trial_count, hyperparams=SEARCH, if_exists="open", background=True
+            "best", small_data, trial_count=trial_count, hyperparams=SEARCH, if_exists="open", background=True
         )
 
     job = cell()
@@ -59,8 +40,8 @@ def test_a_sweep_whose_worker_is_killed_is_carried_on_by_the_same_cell(base, dat
     with pytest.warns(UserWarning, match="Carrying on"):
         assert cell().id == job.id
     model = job.result()
-    trials = [one for one in records(job.folder) if one.confirms is None]
-    assert [one.state for one in trials].count("done") == sum(one.state in COUNTED for one in trials) == 3
+    trials = records(job.folder)
+    assert [one.state for one in trials].count("done") == counted(job.folder) == 3
     assert [
         (one.state, one.retry_of) for one in trials if one.state == "lost" or one.retry_of is not None
     ] == [
@@ -74,25 +55,25 @@ def test_a_sweep_whose_worker_is_killed_is_carried_on_by_the_same_cell(base, dat
         assert cell().result().name == "best"
 
 
-def test_a_further_worker_ends_in_order_with_the_sweep(base, data):
+def test_a_further_worker_ends_in_order_with_the_sweep(base, small_data):
     job = base.finetune(
-        "shared", data, trial_count=3, hyperparams={**SEARCH, "trial_workers": 2}, background=True
+        "shared", small_data, trial_count=3, hyperparams={**SEARCH, "trial_workers": 2}, background=True
     )
     until(lambda: _helpers(job))
     [helper] = _helpers(job)
     job.result()
     assert not helper.is_running()
-    assert sum(one.state in COUNTED and one.confirms is None for one in records(job.folder)) == 3
+    assert counted(job.folder) == 3
     assert "Traceback" not in job.log(1000)
     feed = job.feed()
     feed.poll()
     assert not [one for one in feed.snapshot.notices if "ended unasked" in one["text"]]
 
 
-def test_the_end_of_the_first_worker_is_the_end_of_the_others(base, data):
+def test_the_end_of_the_first_worker_is_the_end_of_the_others(base, small_data):
     job = base.finetune(
         "orphans",
-        data,
+        small_data,
         trial_count=9,
         hyperparams={**SEARCH, "max_steps": 2000, "trial_workers": 2},
         background=True,
