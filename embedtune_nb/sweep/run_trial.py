@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -87,8 +86,9 @@ def run_trial(
         Whatever made the trial fail; its events tell the reason.
     """
     anew = folder.events.exists()
-    _clear(folder)
     folder.path.mkdir(parents=True, exist_ok=True)
+    folder.drop_unfinished()
+    folder.events.unlink(missing_ok=True)
     writer = EventWriter(folder.events)
     trial = _Trial(folder, plan, writer.emit)
     try:
@@ -179,10 +179,3 @@ class _Trial:
         if told:
             metrics["train/loss"] = self.losses[max(told)]
         return TrialOutcome(metrics[training.metric], metrics, best, done, total, pruned)
-
-
-def _clear(folder: TrialFolder) -> None:
-    """Throw away what an earlier attempt left."""
-    drop_progress(folder.path, checkpoints=True)
-    folder.events.unlink(missing_ok=True)
-    shutil.rmtree(folder.weights, ignore_errors=True)

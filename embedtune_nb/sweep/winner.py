@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from embedtune_nb.data.split import Split
+from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.errors import AlreadyExistsError, InUseError
 from embedtune_nb.evaluation.vectors import VectorCache
 from embedtune_nb.plan.metrics import lower_is_better, selecting_metric
@@ -21,8 +22,9 @@ from embedtune_nb.store.leases import holders
 from embedtune_nb.store.publish import publish
 from embedtune_nb.sweep.snapshot import TRIALS_FILE
 from embedtune_nb.sweep.trial_folder import COUNTED, TRIALS, TrialFolder, TrialRecord
-from embedtune_nb.training.finish import Finish, publish_judged
+from embedtune_nb.training.finish import Finish, Judged, publish_judged
 from embedtune_nb.training.forgetting_guard import ForgettingGuard
+from embedtune_nb.training.held_out import HeldOut
 from embedtune_nb.training.publish_model import RECORD, published_by
 from embedtune_nb.training.shared import Shared, load_base
 from embedtune_nb.training.telling import Telling
@@ -100,13 +102,31 @@ def publish_winner(
     if standing is not None:
         _refuse_replacing(plan.name, target, standing["sweep"]["trial"], replace)
     _forget_other_winner(job, trial)
-    emit(Phase("loading"))
     telling = Telling(
         emit,
         should_stop,
         at_stop="Stopped while the base model was evaluated; the trials are kept.",
         fix="carry on with job.resume().",
     )
+    tuned, held_out, judged = _judge(job, plan, split, trial, emit, telling)
+    publish_judged(
+        job,
+        plan,
+        tuned,
+        held_out,
+        judged,
+        emit=emit,
+        sweep=facts,
+        beside={TRIALS_FILE: listed},
+        replace=replace,
+    )
+
+
+def _judge(
+    job: JobFolder, plan: Plan, split: Split, trial: TrialFolder, emit: Emit, telling: Telling
+) -> tuple[Encoder, HeldOut, Judged]:
+    """Compare the kept weights with their base model on the verdict part."""
+    emit(Phase("loading"))
     settings = plan.objectives[0]
     known = Shared().about(plan.base, settings)
     finish = Finish(plan, split, job.path, emit=emit, telling=telling)
@@ -125,18 +145,7 @@ def publish_winner(
         finish.keep_base(base, before, vectors)
     tuned = part.trained(trial.weights, untrained)
     forgotten, vectors = finish.judge(tuned, guard)
-    judged = finish.conclude(forgotten, vectors, trial.events)
-    publish_judged(
-        job,
-        plan,
-        tuned,
-        finish.main,
-        judged,
-        emit=emit,
-        sweep=facts,
-        beside={TRIALS_FILE: listed},
-        replace=replace,
-    )
+    return tuned, finish.main, finish.conclude(forgotten, vectors, trial.events)
 
 
 def _bring_up_to_date(

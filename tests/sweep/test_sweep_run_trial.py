@@ -235,6 +235,19 @@ def test_trials_of_different_losses_parts_and_lengths_share_what_they_can(home, 
     assert np.isfinite(scores).all()
 
 
+def test_what_a_killed_attempt_left_goes_and_what_it_told_stays(tmp_path):
+    folder = TrialFolder(tmp_path / "0000")
+    for half in (folder.weights, folder.path / ".tmp-model.123"):
+        half.mkdir(parents=True)
+        (half / "model.safetensors").write_bytes(b"half")
+    (folder.path / "best.pt").write_bytes(b"half")
+    for told in (folder.plan_file, folder.record_file, folder.events, folder.lease):
+        told.write_text("{}")
+    folder.drop_unfinished()
+    left = {path.name for path in folder.path.iterdir()}
+    assert left == {"plan.json", "trial.json", "events.jsonl", "lease.lock"}
+
+
 def test_a_trial_whose_loss_is_no_number_fails_and_the_next_one_is_well(sweep, tiny_bert):
     trials = sweep(tiny_bert, **NEIGHBORS)
     with pytest.raises(JobFailedError, match="lower learning_rate"):
