@@ -216,7 +216,7 @@ def test_trials_of_different_losses_parts_and_lengths_share_what_they_can(home, 
         labeled,
         name="toy",
         loss=["contrastive", "proxy"],
-        hyperparams={**space, "epochs": 1, "batch_size": 16, "eval_steps": 2},
+        hyperparams={**space, "epochs": 1, "batch_size": 16, "eval_steps": 2, "bf16": False},
         trial_count=8,
     )
     shared, starts, scores = Shared(), [], []
