@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from embedtune_nb.widgets.embedding_map import EmbeddingMap
     from embedtune_nb.widgets.monitor import TrainingMonitor
     from embedtune_nb.widgets.studio import Studio
+    from embedtune_nb.widgets.trial_browser import TrialBrowser
 
 __version__ = "0.1.0"
 
@@ -46,6 +47,7 @@ _PUBLIC = {
     "ScoredMemoryset": "embedtune_nb.memory.scored",
     "Studio": "embedtune_nb.widgets.studio",
     "TrainingMonitor": "embedtune_nb.widgets.monitor",
+    "TrialBrowser": "embedtune_nb.widgets.trial_browser",
     "charts": "",
     "compare": "embedtune_nb.experiments.compare",
     "datasets": "",
@@ -67,6 +69,7 @@ __all__ = [
     "ScoredMemoryset",
     "Studio",
     "TrainingMonitor",
+    "TrialBrowser",
     "charts",
     "compare",
     "datasets",

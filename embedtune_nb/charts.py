@@ -8,6 +8,7 @@ for before, blue for after, everywhere.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 import altair as alt
@@ -170,8 +171,8 @@ def before_after(
 
 
 def finish(chart: Any) -> Any:
-    """Give *chart* the look that all share."""
-    return (
+    """Give *chart* the look that all share; a notebook shows it without a network."""
+    looked_at = (
         chart.configure(background="transparent", font=FONT)
         .configure_view(stroke=None)
         .configure_axis(
@@ -181,6 +182,24 @@ def finish(chart: Any) -> Any:
         .configure_title(color=INK, fontSize=12, anchor="start", fontWeight="normal")
         .configure_legend(labelColor=INK, titleColor=INK, labelFontSize=11, titleFontSize=11)
     )  # fmt: skip
+    kind: Any = type(looked_at)
+    # past the chart's own __setattr__, which would take it for a part of the specification
+    object.__setattr__(looked_at, "__class__", _shown_offline(kind))
+    return looked_at
+
+
+class _ShownOffline:
+    """A chart that is displayed as SVG: what Altair displays by itself is a page that loads its library."""
+
+    def _repr_mimebundle_(self, *args: Any, **kwargs: Any) -> Any:
+        if alt.renderers.active != "default":  # the user chose another way
+            return super()._repr_mimebundle_(*args, **kwargs)  # type: ignore[misc]
+        return {"image/svg+xml": svg(self), "text/plain": f"<{type(self).__name__}>"}
+
+
+@cache
+def _shown_offline(kind: Any) -> Any:
+    return type(kind.__name__, (_ShownOffline, kind), {"__module__": kind.__module__})
 
 
 def svg(chart: Any) -> str:

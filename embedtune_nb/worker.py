@@ -1,5 +1,7 @@
 """Carry out one job: ``python -m embedtune_nb.worker JOB_FOLDER``.
 
+With ``--helper`` it carries out trials of a sweep whose first worker is at work already.
+
 The worker knows nothing of notebooks. It reads the plan and the data snapshot from the job folder,
 writes events there, and ends. Everybody else, today or tomorrow, reads the folder.
 """
@@ -27,6 +29,8 @@ _LEVERS_OF_MEMORY = [
 _SIGNS_OF_MEMORY = ("out of memory", "can't allocate memory", "Cannot allocate memory")
 _TASKS = {
     "finetune": "embedtune_nb.training.finetune:run_finetune",
+    "sweep": "embedtune_nb.sweep.run:run_sweep",
+    "publish": "embedtune_nb.sweep.publish_trial:run_publish",
     "evaluate": "embedtune_nb.models.evaluation_job:run_evaluate",
     "merge": "embedtune_nb.training.merge:run_merge",
     "map": "embedtune_nb.maps.of_model:run_map",
@@ -81,11 +85,14 @@ def _first_line(cause: BaseException) -> str:
 
 
 def main(argv: list[str]) -> int:
-    """Run the job whose folder is the only argument; its lock was inherited open from the submitter."""
+    """Run the job whose folder is the first argument; its lock was inherited open from the submitter."""
     folder = JobFolder(Path(argv[0]))
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     warnings.simplefilter("default")
-    run(folder)
+    if argv[1:] == ["--helper"]:
+        import_module("embedtune_nb.sweep.helpers").help_sweep(folder)
+    else:
+        run(folder)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import altair as alt
 import pandas as pd
 
 from embedtune_nb import charts
@@ -16,6 +17,23 @@ def test_no_text_of_the_data_can_end_the_script_that_holds_it():
     assert "evil()" in page, "the text is still shown"
     assert "</script><script>evil" not in page
     assert "<!-- x" not in page
+
+
+def test_a_chart_is_shown_without_a_network():
+    frame = pd.DataFrame({"metric": "train/loss", "step": [1, 2], "value": [1.0, 0.5]})
+    drawn = charts.curves(frame, metric="eval/accuracy")
+    for chart in (drawn, drawn.properties(title="mine"), drawn.copy()):
+        shown = chart._repr_mimebundle_(include=None, exclude=None)
+        assert set(shown) == {"image/svg+xml", "text/plain"}
+        assert shown["image/svg+xml"].startswith("<svg") and "cdn" not in shown["image/svg+xml"]
+
+
+def test_whoever_chose_another_way_to_show_charts_keeps_it():
+    frame = pd.DataFrame({"metric": "train/loss", "step": [1, 2], "value": [1.0, 0.5]})
+    drawn = charts.curves(frame, metric="eval/accuracy")
+    with alt.renderers.enable("json"):
+        assert "image/svg+xml" not in str(drawn._repr_mimebundle_(None, None))
+    assert isinstance(alt.Chart.from_dict(drawn.to_dict()["hconcat"][0], validate=False), alt.TopLevelMixin)
 
 
 def test_the_loss_on_held_out_rows_stands_in_the_chart_of_the_training_loss():

@@ -18,7 +18,7 @@ from sentence_transformers.util import batch_to_device
 from embedtune_nb.catalogue import BaseSpec, Prompts
 from embedtune_nb.encoder.choice import Choice
 from embedtune_nb.encoder.dropout import hasten_dropout
-from embedtune_nb.encoder.layout import Rows, choose_layout
+from embedtune_nb.encoder.layout import Layout, Rows, choose_layout
 from embedtune_nb.encoder.load import load_sentence_transformer, without_progress_bars
 from embedtune_nb.encoder.precision import choose_bf16
 from embedtune_nb.encoder.rows import RowSeam
@@ -49,7 +49,7 @@ class Encoder:
     rows
         How texts are laid out for the encoder: ``"packed"`` rows, length-sorted ``"chunks"`` or
         ``"whole"`` batches; ``"auto"`` takes the first of them that is exact for the model and gains
-        on the device.
+        on the device. The layout of another encoder of the same model is taken over untried.
     bf16
         Embed under bfloat16 autocast, where :meth:`embed` is not told otherwise. Training decides its
         own precision.
@@ -62,8 +62,10 @@ class Encoder:
         What is put before texts.
     seam
         Where rows are laid out anew; ``None`` for a model that has no padded rows.
+    layout
+        How texts are laid out for the encoder.
     rows
-        The layout that was chosen, in words, with the reason.
+        The same in words, with the reason.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class Encoder:
         truncation_side: str | None = None,
         *,
         prompts: Prompts | None = None,
-        rows: Rows | Literal["auto"] = "auto",
+        rows: Rows | Literal["auto"] | Layout = "auto",
         bf16: bool = False,
     ) -> None:
         self.model, self.bf16 = model, bf16
@@ -85,13 +87,19 @@ class Encoder:
             if max_seq_length is not None:
                 model.max_seq_length = max_seq_length
         self.prompts = self._install_prompts(prompts)
-        layout, self.rows = choose_layout(model, rows)
-        self.seam = RowSeam(model[0], layout) if isinstance(model[0], Transformer) else None
+        self.layout = rows.adopt(model) if isinstance(rows, Layout) else choose_layout(model, rows)
+        self.rows = self.layout.choice
+        self.seam = RowSeam(model[0], self.layout.rows) if isinstance(model[0], Transformer) else None
         hasten_dropout(model)
 
     @classmethod
     def load(
-        cls, base: BaseSpec | Mapping[str, Any], settings: Mapping[str, Any], *, device: str | None = None
+        cls,
+        base: BaseSpec | Mapping[str, Any],
+        settings: Mapping[str, Any],
+        *,
+        device: str | None = None,
+        rows: Rows | Literal["auto"] | Layout = "auto",
     ) -> Encoder:
         """Load a base model and let it read texts as *settings* say.
 
@@ -104,6 +112,8 @@ class Encoder:
             be missing.
         device
             Where to compute; torch's first choice when ``None``.
+        rows
+            As of :class:`Encoder`.
         """
         prompts = settings.get("prompts")
         return cls(
@@ -111,6 +121,7 @@ class Encoder:
             settings.get("max_seq_length"),
             settings.get("truncation_side"),
             prompts=None if prompts is None else Prompts.from_json(prompts),
+            rows=rows,
         )
 
     @property

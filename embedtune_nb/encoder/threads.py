@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from pathlib import Path
 
 from embedtune_nb.encoder.choice import Choice
+from embedtune_nb.plan.machine import cpu_quota
 
 
 def choose_threads() -> Choice:
@@ -19,7 +19,7 @@ def choose_threads() -> Choice:
     asked = os.environ.get("OMP_NUM_THREADS", "")
     if asked.isdigit() and int(asked) > 0:
         return Choice(int(asked), "OMP_NUM_THREADS says so")
-    quota = _cpu_quota()
+    quota = cpu_quota()
     if quota is not None and quota < cores:
         return Choice(max(1, math.floor(quota)), f"the container's CPU quota is {quota:g} of {cores} cores")
     return Choice(max(1, cores), f"this process may use {cores} cores")
@@ -30,11 +30,3 @@ def use_threads(choice: Choice) -> None:
     import torch
 
     torch.set_num_threads(choice.value)
-
-
-def _cpu_quota() -> float | None:
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return None if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError):
-        return None

@@ -74,9 +74,11 @@ def score_retrieval(
 
     own_text, _ = pd.factorize(pd.concat([corpus["text"], queries["text"]], ignore_index=True))
     document_text, query_text = own_text[: len(corpus)], own_text[len(corpus) :][judged_queries]
-    own_documents = pd.Series(document_text).groupby(document_text).groups
+    own_documents: dict[int, set[int]] = {}
+    for row in np.flatnonzero(np.isin(document_text, query_text)):
+        own_documents.setdefault(document_text[row], set()).add(int(row))
     skipped = [
-        {int(row) for row in own_documents.get(text, ())} - set(grades_of[query])
+        own_documents.get(text, set()) - set(grades_of[query])
         for query, text in zip(judged_queries, query_text, strict=True)
     ]
     if count := sum(map(bool, skipped)):

@@ -16,6 +16,11 @@ from embedtune_nb.store.locks import is_held
 ALIVE_STATES = frozenset({"queued", "running", "stopping", "unknown"})
 FINAL_STATES = frozenset({"done", "failed", "stopped", "lost"})
 _RECENT_STEPS = 20
+_TRIALS = "trials"
+#: A sweep runs its best two trials on two further seeds each.
+CONFIRMING_RUNS = 4
+#: Kind of job -> the setting that tells how many steps it has. Jobs of other kinds train nothing.
+_LENGTH = {"finetune": "steps_total", "sweep": "trial_count"}
 
 
 @dataclass
@@ -34,9 +39,28 @@ class Series:
                 column.pop()
 
 
+def unit_of(kind: str) -> str:
+    """Return what a job of this kind counts: ``"step"``, or ``"trial"`` in a sweep."""
+    return "trial" if kind == "sweep" else "step"
+
+
+def take_metrics(series: dict[str, Series], event: dict[str, Any]) -> None:
+    """Add the values of a ``metrics`` event to *series*; a run that was resumed repeats steps."""
+    for name, value in event["values"].items():
+        points = series.setdefault(name, Series())
+        points.cut_from(event["step"])
+        points.step.append(event["step"])
+        points.epoch.append(event["epoch"])
+        points.wall.append(event["t"])
+        points.value.append(float(value))
+
+
 @dataclass
 class JobSnapshot:
-    """Everything a watcher shows of a job, as of the last poll. Times are seconds."""
+    """Everything a watcher shows of a job, as of the last poll. Times are seconds.
+
+    Steps are optimizer steps; of a sweep they are trials.
+    """
 
     id: str
     kind: str
@@ -60,6 +84,7 @@ class JobSnapshot:
     primary: str = ""
     higher_is_better: bool = True
     verdict: dict[str, Any] | None = None
+    decision: dict[str, Any] | None = None
     notices: list[dict[str, str]] = field(default_factory=list)
     measured: dict[str, dict[str, Any]] = field(default_factory=dict)
     plan: dict[str, Any] = field(default_factory=dict)
@@ -98,7 +123,7 @@ class JobFeed:
             id=folder.id,
             kind=plan["kind"],
             name=plan["name"],
-            steps_total=settings.get("steps_total") or 0,
+            steps_total=settings.get(_LENGTH.get(plan["kind"], "")) or 0,
             epochs_total=float(settings.get("epochs") or 0),
             primary=f"eval/{metric}" if metric else "",
             higher_is_better=not lower_is_better(metric or ""),
@@ -147,13 +172,15 @@ class JobFeed:
         elif kind == "phase":
             self._begin_phase(event["name"], event["total"], event["t"])
         elif kind == "progress":
-            snapshot.phase_done, snapshot.phase_total = event["done"], event["total"]
+            self._take_progress(event)
         elif kind == "metrics":
             self._take_metrics(event)
         elif kind == "base":
             snapshot.base |= event["values"]
         elif kind == "best":
             snapshot.best = {key: event[key] for key in ("name", "value", "step")}
+        elif kind == "decided":
+            snapshot.decision = event["decision"]
         elif kind == "verdict":
             snapshot.verdict = event["verdict"]
         elif kind == "measured":
@@ -170,16 +197,20 @@ class JobFeed:
         snapshot.phase, snapshot.phase_done, snapshot.phase_total = name, 0, total
         self._phase_began[name] = now
         self._step_times.clear()
+        if name == _TRIALS:
+            snapshot.steps_total = total or snapshot.steps_total
+            self._step_times.append((snapshot.steps_completed, now))
+
+    def _take_progress(self, event: dict[str, Any]) -> None:
+        snapshot = self.snapshot
+        snapshot.phase_done, snapshot.phase_total = event["done"], event["total"]
+        if snapshot.phase == _TRIALS:
+            snapshot.steps_completed, snapshot.steps_total = event["done"], event["total"]
+            self._step_times.append((event["done"], event["t"]))
 
     def _take_metrics(self, event: dict[str, Any]) -> None:
         snapshot = self.snapshot
-        for name, value in event["values"].items():
-            series = snapshot.series.setdefault(name, Series())
-            series.cut_from(event["step"])  # a run resumed from a checkpoint repeats steps
-            series.step.append(event["step"])
-            series.epoch.append(event["epoch"])
-            series.wall.append(event["t"])
-            series.value.append(float(value))
+        take_metrics(snapshot.series, event)
         if "train/loss" in event["values"]:
             snapshot.steps_completed = event["step"]
             snapshot.epoch = event["epoch"]
@@ -187,15 +218,20 @@ class JobFeed:
             self._step_times.append((event["step"], event["t"]))
 
     def _estimate(self) -> None:
-        """Time left: the recent pace, plus the closing evaluation, which takes as long as the first."""
+        """Time left: the recent pace, plus what closes the job.
+
+        That is an evaluation, which takes as long as the first; in a sweep the runs that confirm the best.
+        """
         snapshot = self.snapshot
         snapshot.eta_seconds = None
-        if snapshot.ended or len(self._step_times) < 2 or snapshot.phase != "training":
+        if snapshot.ended or len(self._step_times) < 2 or snapshot.phase not in ("training", _TRIALS):
             return
         (first_step, first_time), (last_step, last_time) = self._step_times[0], self._step_times[-1]
         if last_step > first_step:
             pace = (last_time - first_time) / (last_step - first_step)
             closing = 2 * self._phase_lasted.get("evaluating base", 0.0)
+            if snapshot.phase == _TRIALS and snapshot.plan["settings"].get("confirm", {}).get("value"):
+                closing = CONFIRMING_RUNS * pace
             left = max(0, snapshot.steps_total - snapshot.steps_completed)
             snapshot.eta_seconds = left * pace + closing
 

@@ -8,13 +8,16 @@ from typing import Any
 import pandas as pd
 
 from embedtune_nb.errors import JobError, JobFailedError, JobStoppedError
+from embedtune_nb.jobs.budget import claims_lock, is_closed, trial_budget, write_budget
 from embedtune_nb.jobs.executors import start
-from embedtune_nb.jobs.feed import JobFeed, log_tail
+from embedtune_nb.jobs.feed import JobFeed, log_tail, unit_of
 from embedtune_nb.latebound import late
 from embedtune_nb.store.job_folder import JobFolder, find, job_folders
+from embedtune_nb.store.locks import locked
 from embedtune_nb.store.names import PATTERN, check_name
 
 _POLL_SECONDS = 0.1
+_MAKE_MODELS = ("finetune", "sweep", "publish")
 
 
 class Job:
@@ -57,7 +60,7 @@ class Job:
 
     @property
     def kind(self) -> str:
-        """``"finetune"`` or ``"map"``."""
+        """``"finetune"``, ``"sweep"``, ``"publish"``, ``"evaluate"``, ``"merge"`` or ``"map"``."""
         return self._feed.snapshot.kind
 
     @property
@@ -89,12 +92,12 @@ class Job:
 
     @property
     def steps_total(self) -> int:
-        """Optimizer steps in the plan."""
+        """Optimizer steps in the plan; of a sweep its trials."""
         return self._feed.snapshot.steps_total
 
     @property
     def steps_completed(self) -> int:
-        """Optimizer steps done so far."""
+        """Optimizer steps done so far; of a sweep trials that ended done, pruned or failed."""
         self._feed.poll()
         return self._feed.snapshot.steps_completed
 
@@ -167,7 +170,8 @@ class Job:
             return late(f"result_of_{snapshot.kind}")(self)
         if snapshot.state == "stopped":
             raise JobStoppedError(
-                f"Job {self.id} was stopped at step {snapshot.steps_completed} of {snapshot.steps_total}.",
+                f"Job {self.id} was stopped at {unit_of(self.kind)} {snapshot.steps_completed} of "
+                f"{snapshot.steps_total}.",
                 fix="carry on with job.resume().",
             )
         fix = "see job.log() for the whole story."
@@ -181,13 +185,18 @@ class Job:
         )
 
     def stop(self) -> Job:
-        """Ask the job to end early, keeping a checkpoint. Asking twice, or after the end, changes nothing."""
+        """Ask the job to end early, keeping a checkpoint, or the trials that ended.
+
+        Asking twice, or after the end, changes nothing.
+        """
         if not self._ended():
             self._folder.stop_flag.touch()
         return self
 
     def resume(self) -> Job:
         """Carry on a stopped, failed or lost job from its last complete checkpoint, else from the start.
+
+        A sweep goes on with the rest of its budget; a trial that was at work starts anew.
 
         Raises
         ------
@@ -200,6 +209,61 @@ class Job:
             raise JobError(f"Job {self.id} is {state}.", expected="a stopped, failed or lost job", fix=fix)
         start(self._folder, self.plan.get("executor", "process"))
         return self
+
+    def add_trials(self, count: int) -> Job:
+        """Let a sweep try *count* more; a running one goes on with them, an ended one starts again.
+
+        What was tried is not tried again. When they are done the best are confirmed anew, and the published
+        model is replaced only if another trial wins.
+
+        Parameters
+        ----------
+        count
+            At least 1.
+
+        Raises
+        ------
+        JobError
+            If the job is no sweep, or *count* no such number.
+        """
+        if self.kind != "sweep":
+            raise JobError(
+                f"Job {self.id} is no sweep.", expected="a job of finetune(..., trial_count=9), for example"
+            )
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise JobError(f"count is {count!r}.", expected="how many trials to add: 1 or more")
+        with locked(claims_lock(self._folder)):
+            ending = is_closed(self._folder)
+            write_budget(self._folder, trial_budget(self._folder) + count)
+        while ending and self.status in ("running", "stopping"):  # it saw the old budget and is about to end
+            time.sleep(_POLL_SECONDS)
+        if self._ended():
+            start(self._folder, self.plan.get("executor", "process"))
+        return self
+
+    @property
+    def study(self) -> Any:
+        """The Optuna study of a sweep: all that Optuna, and whatever reads its studies, can do with one.
+
+        Raises
+        ------
+        JobError
+            If the job is no sweep.
+        NotFoundError
+            If no trial has begun.
+        """
+        return late("study_of_job")(self)
+
+    @property
+    def trials(self) -> Any:
+        """The trials of a sweep as they stand now; a list without any for every other kind of job.
+
+        Returns
+        -------
+        Trials
+            A sequence; ``.best``, ``.to_frame()``, ``.history()`` and other pictures.
+        """
+        return late("trials_of_job")(self)
 
     def to_frame(self) -> pd.DataFrame:
         """Return all metrics so far: columns metric, step, epoch, seconds, value."""
@@ -221,7 +285,10 @@ class Job:
         snapshot = self._feed.snapshot
         parts = [f"{self.kind} {self.name!r}", snapshot.state]
         if snapshot.steps_total:
-            parts.append(f"step {snapshot.steps_completed}/{snapshot.steps_total}")
+            done = f"{snapshot.steps_completed}/{snapshot.steps_total}"
+            parts.append(f"{unit_of(self.kind)} {done}")
+        if snapshot.kind == "sweep" and snapshot.best:
+            parts.append(f"best {snapshot.best['value']:.3f}")
         if snapshot.verdict:
             parts.append(snapshot.verdict["text"])
         elif snapshot.reason and snapshot.ended:  # else of an earlier attempt
@@ -236,12 +303,12 @@ class Job:
         return self._feed.snapshot.ended
 
 
-def latest_job(name: str, kind: str = "finetune") -> Job | None:
-    """Return the latest job of that kind with this name (regardless of case), or None."""
+def latest_job(name: str) -> Job | None:
+    """Return the latest job that made or makes the model *name* (regardless of case), or None."""
     folded = check_name(name).casefold()
     for folder in reversed(job_folders()):
         plan = folder.plan()
-        if plan["kind"] == kind and plan["name"].casefold() == folded:
+        if plan["kind"] in _MAKE_MODELS and plan["name"].casefold() == folded:
             return Job(folder)
     return None
 

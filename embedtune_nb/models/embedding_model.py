@@ -104,7 +104,7 @@ class EmbeddingModel(Evaluating):
         name: str = "draft",
         *,
         eval_datasource: Any = None,
-        loss: str | None = None,
+        loss: str | list[str] | None = None,
         hyperparams: dict[str, Any] | None = None,
         trial_count: int = 1,
         value_column: str = VALUE_COLUMN,
@@ -113,12 +113,13 @@ class EmbeddingModel(Evaluating):
         executor: str = "process",
         seed: int = 42,
     ) -> Plan:
-        """Resolve every setting of a run without starting it; parameters as for :meth:`finetune`.
+        """Resolve every setting of a run or a sweep without starting it; parameters as for :meth:`finetune`.
 
         Returns
         -------
         Plan
-            A table in a notebook: value, source and reason of each setting, steps, time, memory.
+            A table in a notebook: value, source and reason of each setting, steps, time, memory; of a sweep
+            also what is searched and within which bounds.
         """
         columns: dict[str, Any] = {
             "value_column": value_column,
@@ -144,7 +145,7 @@ class EmbeddingModel(Evaluating):
         data: Any,
         eval_datasource: Any = None,
         *,
-        loss: str | None = None,
+        loss: str | list[str] | None = None,
         hyperparams: dict[str, Any] | None = None,
         trial_count: int = 1,
         value_column: str = VALUE_COLUMN,
@@ -156,7 +157,7 @@ class EmbeddingModel(Evaluating):
         resume_from_checkpoint: bool = False,
         seed: int = 42,
     ) -> Any:
-        """Fine-tune this model on *data* and publish the result under *name*.
+        """Fine-tune this model on *data* and publish the result under *name*; or search for the best way to.
 
         Parameters
         ----------
@@ -171,11 +172,16 @@ class EmbeddingModel(Evaluating):
             several objectives that of the first, or a list with one entry for each.
         loss
             None: ``"prediction"`` for labels and scores, ``"cosent"`` for scored pairs, ``"contrastive"`` for
-            all other data.
+            all other data. A sweep takes a list and finds out which serves best.
         hyperparams
-            Only what should differ from the defaults; an unknown key is an error.
+            Only what should differ from the defaults; an unknown key is an error. In a sweep a tuple is a
+            range (``"learning_rate": (1e-5, 1e-3)``), a list a choice (``"batch_size": [32, 64]``,
+            ``"adapter": [None, "linear"]``, ``"base_model": ["MINILM_L6", "MPNET_BASE"]``), and any other
+            value is fixed. ``"confirm"``, ``"keep_trials"``, ``"trial_workers"`` say how it is carried out.
         trial_count
-            1; sweeps (more than 1) are not part of this version.
+            1 for a single run. More makes a sweep of so many trials, of which the best becomes the model.
+            Without ranges and lists it searches ``(trial_count - 1) // 2`` of learning_rate, loss_scale,
+            batch_size, epochs and warmup around the defaults of the loss, which the first trial tries.
         value_column, label_column, score_column
             Needed only where the roles of a table's columns are ambiguous.
         if_exists
@@ -189,7 +195,7 @@ class EmbeddingModel(Evaluating):
             True: a stopped or failed job of that name goes on from its last checkpoint, if its plan is
             the same.
         seed
-            Of split, shuffling, initial weights and the verdict's resamples.
+            Of split, shuffling, initial weights and the verdict's resamples. All trials of a sweep share it.
 
         Returns
         -------

@@ -12,6 +12,8 @@ from embedtune_nb.jobs.job import Job
 from embedtune_nb.models.card import ModelCard
 from embedtune_nb.models.record import ModelRecord
 from embedtune_nb.plan.plan import Plan
+from embedtune_nb.sweep.reading import trials_of_model
+from embedtune_nb.sweep.trials import Trials
 
 
 class OnRecord:
@@ -45,6 +47,11 @@ class OnRecord:
     def job(self) -> Job:
         """The job that made it, with its curves and log."""
         return self._record.restore_job()
+
+    @property
+    def trials(self) -> Trials:
+        """The trials of the sweep that made it, also when its job is gone; empty after a single run."""
+        return trials_of_model(self.path, self.name, self._record.job_id)
 
     @property
     def recipe(self) -> Plan:

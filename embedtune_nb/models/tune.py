@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from embedtune_nb.catalogue import BaseSpec
@@ -19,6 +20,7 @@ from embedtune_nb.store.locks import locked
 from embedtune_nb.store.names import check_name, named_folder
 
 _CARRIED_ON = ("stopped", "failed", "lost")
+_FOLLOW_TRIAL_COUNT = {"trial_count", "sampler_startup", "pruning"}
 
 
 def begin(
@@ -27,7 +29,7 @@ def begin(
     data: Any,
     *,
     eval_datasource: Any,
-    loss: str | None,
+    loss: str | list[str] | None,
     hyperparams: dict[str, Any] | None,
     trial_count: int,
     if_exists: str,
@@ -88,13 +90,14 @@ def _existing(record: ModelRecord, job: Job | None, plan: Plan, if_exists: str) 
             fix=f"choose another name, pass if_exists='open' to get that model, "
             f"or FinetunedEmbeddingModel.drop({record.name!r}).",
         )
-    _same_base(record.plan, plan)
-    changes = Plan.from_json(record.plan).diff(plan)
+    recipe = _recipe(record, job)
+    _same_base(recipe.base, plan)
+    changes = recipe.diff(plan)
     told = f"Opened the model {record.name!r}, trained {record.when} UTC; nothing new was started"
     if changes:
         told += (
             f", although this call asks for something else:\n{_table(changes)}\n"
-            "For a new training choose another name, or drop that model first"
+            f"For a new training choose another name, or drop that model first{_or_add(changes, 'model.job')}"
         )
     warnings.warn(f"{told}.", stacklevel=4)
     if job is None or job.id != record.job_id:
@@ -109,9 +112,12 @@ def _running(job: Job, plan: Plan, if_exists: str) -> Job:
             f"Job {job.id} is making a model of this name right now.",
             fix="pass if_exists='open' to attach to it, or stop it with Job.open(...).stop().",
         )
-    _same_base(job.plan, plan)
+    _same_base(job.plan["base"], plan)
     changes = Plan.from_json(job.plan).diff(plan)
-    note = f", although this call asks for something else:\n{_table(changes)}" if changes else "."
+    note = "."
+    if changes:
+        more = _or_add(changes, f"Job.open({job.name!r})")
+        note = f", although this call asks for something else:\n{_table(changes)}{more}"
     warnings.warn(f"Attached to the running job {job.id}; nothing new was started{note}", stacklevel=4)
     return job
 
@@ -122,7 +128,8 @@ def _carry_on(job: Job, plan: Plan) -> Job:
         raise PlanError(
             f"Job {job.id} ({job.status}) cannot be carried on, because this call asks for something else:\n"
             f"{_table(changes)}",
-            fix="use the old settings, or start afresh with if_exists='error' (the default).",
+            fix="use the old settings, or start afresh with if_exists='error' (the default)"
+            f"{_or_add(changes, f'Job.open({job.name!r})')}.",
         )
     warnings.warn(f"Carrying on job {job.id}, which was {job.status}.", stacklevel=4)
     return job.resume()
@@ -138,10 +145,25 @@ def _new(plan: Plan, split: Split, executor: str) -> Job:
     return submit(create(plan.name, plan.to_json(), split.write), executor)
 
 
-def _same_base(theirs: dict[str, Any], plan: Plan) -> None:
-    if theirs["base"]["id"] != plan.base["id"]:
+def _recipe(record: ModelRecord, job: Job | None) -> Plan:
+    """Return the plan that made the model: of the sweep, where it is the best of one that is still kept."""
+    of_sweep = job is not None and job.id == record.job_id and job.kind == "sweep"
+    return Plan.from_json(job.plan if job is not None and of_sweep else record.plan)
+
+
+def _or_add(changes: list[tuple[str, Any, Any]], job: str) -> str:
+    """Return how a sweep gets more trials, where that is all that this call asks for."""
+    counts = [(there, here) for what, there, here in changes if what == "trial_count"]
+    if not counts or not {what for what, *_ in changes} <= _FOLLOW_TRIAL_COUNT:
+        return ""
+    [(there, here)] = counts
+    return f"; or {job}.add_trials({here - there}) carries the sweep on" if there and here > there else ""
+
+
+def _same_base(theirs: Mapping[str, Any], plan: Plan) -> None:
+    if theirs["id"] != plan.base["id"]:
         raise PlanError(
-            f"The name {plan.name!r} stands for a model tuned from {theirs['base']['id']}, "
+            f"The name {plan.name!r} stands for a model tuned from {theirs['id']}, "
             f"this call starts from {plan.base['id']}.",
             fix="choose another name, or drop the old model first.",
         )

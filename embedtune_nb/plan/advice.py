@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from embedtune_nb.catalogue import BaseSpec
@@ -28,8 +28,8 @@ _IMBALANCE = 10
 _HIGH_RATE = 1e-3
 # From here on it pays to find out more cheaply first.
 _LONG_SECONDS = 3600.0
-# Share of the main memory that a run may take before the rest of the system suffers.
-_FULL = 0.8
+#: Share of the main memory that a run may take before the rest of the system suffers.
+FULL = 0.8
 
 
 def advise(
@@ -40,10 +40,20 @@ def advise(
     rows: int,
     truncated: float | None,
     left_out: Sequence[str] = (),
+    searched: Collection[str] = (),
 ) -> list[str]:
-    """Return what a careful colleague would say about this plan, most important first."""
+    """Return what a careful colleague would say about this plan, most important first.
+
+    Of the first trial of a sweep, in which *searched* settings vary, only what concerns all trials.
+    """
     about_data = advise_on_data(choices.loss, split, rows, choices["batch_size"], left_out)
-    return [*about_data, *_about_settings(choices, base, truncated)]
+    if split.train.kind == LABELED and choices.loss == "prediction" and "loss" not in searched:
+        about_data.append(
+            'If nearest neighbours or search are the goal, try loss="contrastive" next; for classes that '
+            'shall lie well apart, loss="triplet".'
+        )
+    about_length = _about_length(choices, base, truncated)
+    return [*about_data, *about_length, *([] if searched else _about_settings(choices, base))]
 
 
 def advise_on_data(
@@ -94,24 +104,23 @@ def _about_labels(loss: str, split: Any) -> list[str]:
             f"{len(unseen)} labels of the evaluation data never occur in training ({some}"
             f"{', ...' if len(unseen) > 3 else ''}): they count as wrong."
         )
-    if loss == "prediction":
-        found.append(
-            'If nearest neighbours or search are the goal, try loss="contrastive" next; for classes that '
-            'shall lie well apart, loss="triplet".'
-        )
     return found
 
 
-def _about_settings(choices: Choices, base: BaseSpec, truncated: float | None) -> list[str]:
+def _about_length(choices: Choices, base: BaseSpec, truncated: float | None) -> list[str]:
+    if not truncated or truncated <= _MUCH_CUT:
+        return []
+    length = choices["max_seq_length"]
+    more = (
+        f"That is all that {base.id} reads; another base model may read more."
+        if length == base.max_length
+        else "A larger max_seq_length keeps more; cost grows faster than length."
+    )
+    return [f"{truncated:.0%} of the training texts are cut at {length} tokens. {more}"]
+
+
+def _about_settings(choices: Choices, base: BaseSpec) -> list[str]:
     found = []
-    if truncated and truncated > _MUCH_CUT:
-        length = choices["max_seq_length"]
-        more = (
-            f"That is all that {base.id} reads; another base model may read more."
-            if length == base.max_length
-            else "A larger max_seq_length keeps more; cost grows faster than length."
-        )
-        found.append(f"{truncated:.0%} of the training texts are cut at {length} tokens. {more}")
     if choices.loss == "contrastive" and choices["batch_size"] < _SMALL_BATCH:
         found.append(
             f"A batch of {choices['batch_size']} gives each row only {choices['batch_size'] - 1} negatives; "
@@ -160,27 +169,36 @@ def _about_watching(choices: Choices) -> list[str]:
 
 
 def advise_on_cost(
-    choices: Choices, base: BaseSpec, work: Workload, expected: Mapping[str, Any], available: int
+    choices: Choices,
+    base: BaseSpec,
+    work: Workload,
+    expected: Mapping[str, Any],
+    available: int,
+    searched: Collection[str] = (),
 ) -> list[str]:
     """Return advice on what the estimate *expected* says; *available* is the memory there is, in bytes."""
     found = []
     seconds, memory = expected["seconds_high"], expected["peak_memory_bytes"]
     whole_encoder = base.architecture == "transformer" and "adapter" not in choices.settings
     if seconds is not None and seconds > _LONG_SECONDS and whole_encoder:
+        sooner = "A single run" if searched else "A smaller base model"
         found.append(
-            f"This may take {seconds / 3600:.1f} hours here. adapter='linear', a smaller base model or "
-            "max_steps show sooner whether tuning gains anything; a GPU shortens it. Collecting data usually "
-            "costs more than computing."
+            f"This may take {seconds / 3600:.1f} hours here. {sooner}, adapter='linear' or max_steps show "
+            "sooner whether tuning gains anything; a GPU shortens it. Collecting data usually costs more "
+            "than computing."
         )
-    if memory is not None and memory > _FULL * available:
+    if memory is not None and memory > FULL * available:
         found.append(
             f"About {memory / 1e9:.1f} GB will be needed, and this machine has {available / 1e9:.1f} GB. "
             "What helps, in this order: a shorter max_seq_length, a smaller batch_size, a smaller base model."
         )
     if work.watching_share > MUCH_EVALUATION:
         rarer = rarer_evaluation(choices["eval_steps"], choices["steps_total"])
-        found.append(
-            f"About {work.watching_share:.0%} of the training time goes into evaluation on the way: {rarer}"
-            'eval_steps="end" evaluates only before and after training.'
-        )
+        less = f'{rarer}eval_steps="end" evaluates only before and after training.'
+        if searched:
+            less = "a sweep chooses by it."
+            if choices["eval_method"] == "neighbor":
+                less += " neighbor_eval_pool_subsample=0.5 would halve most of it."
+        share = f"About {work.watching_share:.0%} of the training time goes into evaluation on the way"
+        found.append(f"{share}: {less}")
     return found

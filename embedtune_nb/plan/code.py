@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from embedtune_nb.catalogue import CATALOGUE, BaseSpec
+from embedtune_nb.data.datasource import Datasource
+
+
+def described(data: Datasource) -> str:
+    """Return what *data* is, in a few words for the reader of the cell."""
+    return f"{data.name or data.kind}: {len(data):,} {data.kind} rows"
 
 
 def finetune_cell(
@@ -14,15 +21,17 @@ def finetune_cell(
     name: str,
     *,
     described: Sequence[str],
-    losses: Sequence[str | None],
+    losses: Sequence[str | Sequence[str] | None],
     has_eval: Sequence[bool],
     given: Mapping[str, Any],
     seed: int,
     executor: str,
+    trial_count: int = 1,
+    note: str = "",
 ) -> str:
     """Return the call as code; only what the user chose is written out, defaults stay defaults.
 
-    *described* says what the data of each objective is, for the reader.
+    *described* says what the data of each objective is, and *note* what else the reader should know.
     """
     model = f".{base.id}" if base.id in CATALOGUE else f"({_quoted(base.path or str(base.hub_id))})"
     comments = [" ".join(description.split()) for description in described]
@@ -42,11 +51,15 @@ def finetune_cell(
             arguments.append(f"[{', '.join(parts)}],")
     if given:
         arguments.append(f"hyperparams={{{_items(given)}}},")
+    if trial_count > 1:
+        arguments.append(f"trial_count={trial_count},")
     if executor != "process":
         arguments.append(f"executor={_quoted(executor)},")
     arguments += [f"seed={seed},", 'if_exists="open",', "background=True,"]
     body = "\n".join(f"    {argument}" for argument in arguments)
-    return f"import embedtune_nb as et\n\njob = et.PretrainedEmbeddingModel{model}.finetune(\n{body}\n)\njob"
+    noted = "".join(f"# {line}\n" for line in textwrap.wrap(note, 88))
+    call = f"job = et.PretrainedEmbeddingModel{model}.finetune(\n{body}\n)"
+    return f"import embedtune_nb as et\n\n{noted}{call}\njob"
 
 
 def _items(given: Mapping[str, Any]) -> str:
@@ -55,4 +68,9 @@ def _items(given: Mapping[str, Any]) -> str:
 
 def _quoted(value: Any) -> str:
     """Return *value* as Python, strings in double quotes as the rest of the cell has them."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, (list, tuple)):
+        inner = ", ".join(map(_quoted, value))
+        return f"[{inner}]" if isinstance(value, list) else f"({inner})"
+    return repr(value)

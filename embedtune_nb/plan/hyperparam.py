@@ -28,8 +28,10 @@ class Hyperparam:
         where the plan infers the value.
     why
         Why this default.
-    sweepable
-        Whether a sweep may search it.
+    not_searched
+        Why a sweep cannot search it; empty where it can.
+    optional
+        Whether ``None`` is one of the choices of a sweep: to do without.
     takes_list
         Whether one value is a list; a list of any other key is a choice for a sweep.
     """
@@ -40,7 +42,8 @@ class Hyperparam:
     parse: Callable[[Any], Any]
     default: Any = None
     why: str = ""
-    sweepable: bool = False
+    not_searched: str = ""
+    optional: bool = False
     takes_list: bool = False
 
     def default_for(self, loss: str) -> Any:
@@ -51,6 +54,11 @@ class Hyperparam:
     def why_for(self, loss: str) -> str:
         """Return why this is the default under *loss*."""
         return why_default(self.name, loss, self.why)
+
+    @property
+    def sweepable(self) -> bool:
+        """Whether a sweep may search it."""
+        return not self.not_searched
 
     @property
     def losses(self) -> tuple[str, ...]:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from embedtune_nb.errors import NotYetError, PlanError, did_you_mean
 from embedtune_nb.plan.hyperparam import Hyperparam
-from embedtune_nb.plan.other_names import hyperparam_called
 from embedtune_nb.plan.values import (
     PERCENTILES,
     choice,
     either,
     integer,
-    is_whole,
     lengths,
     number,
     patience,
-    plain,
     text,
     warmup,
 )
+
+_COMPARED_BY = "trials are compared by it, so it must be the same for all"
+_SPEED = "it changes how fast a trial is, not what it learns"
+_UNTRAINED = "nothing that is learnt depends on it"
 
 HYPERPARAMS: dict[str, Hyperparam] = {
     entry.name: entry
@@ -30,7 +27,6 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             "Passes over the training data.",
             "a whole number from 1",
             integer(1),
-            sweepable=True,
         ),
         Hyperparam(
             "max_steps",
@@ -38,6 +34,7 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             "a whole number from 1",
             integer(1),
             why="not limited: epochs decide",
+            not_searched="it only cuts a run short; search epochs for its length",
         ),
         Hyperparam(
             "learning_rate",
@@ -46,7 +43,6 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             number(0.0, 1.0, open_low=True),
             default=5e-5,
             why="a usual rate for tuning a whole encoder",
-            sweepable=True,
         ),
         Hyperparam(
             "head_learning_rate",
@@ -61,7 +57,6 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             "a whole number from 2",
             integer(2),
             why="the default of this loss",
-            sweepable=True,
         ),
         Hyperparam(
             "warmup",
@@ -70,7 +65,6 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             "a whole number of steps from 0, or a fraction from 0.0 to 1.0",
             warmup,
             why="a tenth of all steps",
-            sweepable=True,
         ),
         Hyperparam(
             "weight_decay",
@@ -79,7 +73,6 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             number(0.0, 1.0),
             default=0.0,
             why="none: one to three epochs seldom need it",
-            sweepable=True,
         ),
         Hyperparam(
             "learning_rate_scheduler",
@@ -88,7 +81,6 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             choice("linear", "cosine", "constant"),
             default="linear",
             why="falls to zero, so that the last steps settle",
-            sweepable=True,
         ),
         Hyperparam(
             "loss_scale",
@@ -96,7 +88,6 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             "a number above 0, up to 1000",
             number(0.0, 1000.0, open_low=True),
             why="cosines lie within -1 and 1, too flat for a softmax; 20 is the usual factor",
-            sweepable=True,
         ),
         Hyperparam(
             "normalize_embeddings",
@@ -104,7 +95,6 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             "True or False",
             choice(True, False),
             why="trains the geometry that nearest-neighbour search uses",
-            sweepable=True,
         ),
         Hyperparam(
             "margin",
@@ -141,6 +131,7 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             lengths,
             why="none: the whole embedding alone",
             takes_list=True,
+            not_searched="which lengths shall be usable is a wish, and each of them costs quality elsewhere",
         ),
         Hyperparam(
             "max_seq_length",
@@ -164,6 +155,7 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             "Stop when so many evaluations in a row bring no gain; the best state is kept. True means 2.",
             "True, False, or a whole number from 0",
             patience,
+            not_searched=_COMPARED_BY,
         ),
         Hyperparam(
             "early_stopping_threshold",
@@ -172,12 +164,14 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             number(0.0, 1e12),
             default=0.0,
             why="any gain counts",
+            not_searched=_COMPARED_BY,
         ),
         Hyperparam(
             "eval_method",
             "How quality is measured during training.",
             "'head', 'neighbor', 'retrieval', 'triplet', 'similarity' or 'loss'",
             choice("head", "neighbor", "retrieval", "triplet", "similarity", "loss"),
+            not_searched=_COMPARED_BY,
         ),
         Hyperparam(
             "metric",
@@ -185,12 +179,14 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             "loss, which have their own) and the verdict.",
             "a metric of this kind of data, such as 'ndcg@10', 'recall@5', 'accuracy', 'f1_macro'",
             text,
+            not_searched=_COMPARED_BY,
         ),
         Hyperparam(
             "eval_steps",
             "When to evaluate during training.",
             "a whole number of steps from 1, 'epoch', 'end' or 'off'",
             either(integer(1), choice("epoch", "end", "off")),
+            not_searched=_COMPARED_BY,
         ),
         Hyperparam(
             "neighbor_count",
@@ -199,6 +195,7 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             integer(1),
             default=5,
             why="five votes smooth over a mislabelled neighbour",
+            not_searched=_COMPARED_BY,
         ),
         Hyperparam(
             "neighbor_weighting",
@@ -207,6 +204,7 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             choice("similarity", "uniform"),
             default="similarity",
             why="a nearer neighbour says more",
+            not_searched=_COMPARED_BY,
         ),
         Hyperparam(
             "neighbor_eval_count",
@@ -214,6 +212,7 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             "a whole number from 1",
             integer(1),
             why="all of the selection part",
+            not_searched=_COMPARED_BY,
         ),
         Hyperparam(
             "neighbor_eval_pool_subsample",
@@ -221,6 +220,7 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             "a whole number from 1, or a fraction above 0.0, up to 1.0",
             either(integer(1), number(0.0, 1.0, open_low=True)),
             why="all training texts",
+            not_searched=_COMPARED_BY,
         ),
         Hyperparam(
             "instruction",
@@ -229,6 +229,7 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             "a text",
             text,
             why="none: the base model's own prompt, if it has one",
+            optional=True,
         ),
         Hyperparam(
             "bf16",
@@ -237,6 +238,7 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             choice(True, False, "auto"),
             default="auto",
             why="the worker times both and takes the faster one",
+            not_searched=_SPEED,
         ),
         Hyperparam(
             "micro_batch_size",
@@ -246,6 +248,7 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             either(integer(1), choice("auto")),
             default="auto",
             why="the worker finds what fits into memory",
+            not_searched=_SPEED,
         ),
         Hyperparam(
             "checkpoint_save_steps",
@@ -253,6 +256,7 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             "a whole number from 1",
             integer(1),
             why="one every five minutes, at a stop and at the end",
+            not_searched=_UNTRAINED,
         ),
         Hyperparam(
             "checkpoint_save_total_limit",
@@ -260,12 +264,14 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             "a whole number from 0",
             integer(0),
             why="the newest, until the model is published",
+            not_searched=_UNTRAINED,
         ),
         Hyperparam(
             "logging_steps",
             "Steps between two points of the loss curve.",
             "a whole number from 1",
             integer(1),
+            not_searched=_UNTRAINED,
         ),
         Hyperparam(
             "adapter",
@@ -274,6 +280,7 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             "'linear', 'low_rank' or 'two_layer'",
             choice("linear", "low_rank", "two_layer"),
             why="none: the whole model is trained",
+            optional=True,
         ),
         Hyperparam(
             "adapter_rank",
@@ -289,6 +296,7 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             choice("both", "query"),
             default="both",
             why="what is compared is adapted alike",
+            not_searched="it decides whether an index of documents stays valid, which no score shows",
         ),
         Hyperparam(
             "adapter_start",
@@ -306,6 +314,7 @@ HYPERPARAMS: dict[str, Hyperparam] = {
             "a whole number from 1",
             integer(1),
             why="none: the whole model is trained",
+            optional=True,
         ),
         Hyperparam(
             "lora_alpha",
@@ -315,84 +324,3 @@ HYPERPARAMS: dict[str, Hyperparam] = {
         ),
     )
 }
-
-
-def check_hyperparams(
-    given: Mapping[str, Any] | None, *, loss: str | Sequence[str], trial_count: int = 1
-) -> dict[str, Any]:
-    """Return the checked, plain values of the hyperparameters a user gave.
-
-    ``None`` as a value means "as if not given". Of several losses, one that uses a key is enough.
-
-    Raises
-    ------
-    PlanError
-        For an unknown key (with the nearest known one), a value out of range, or a key that the loss
-        does not use.
-    NotYetError
-        For a range of values or ``trial_count`` above 1: sweeps do not exist yet.
-    """
-    if given is not None and not isinstance(given, Mapping):
-        raise PlanError(
-            f"hyperparams is {_short(given)} ({type(given).__name__}).",
-            expected="a dict such as {'epochs': 2, 'learning_rate': 3e-5}",
-            fix="give a dict, or leave it out for the defaults.",
-        )
-    if not is_whole(plain(trial_count)) or trial_count < 1:
-        raise PlanError(
-            f"trial_count is {_short(trial_count)}.",
-            expected="1",
-            fix="leave it out for a single run.",
-        )
-    if trial_count > 1:
-        raise NotYetError(
-            f"trial_count={trial_count} asks for a sweep, and sweeps are not part of this version yet.",
-            expected="trial_count=1",
-            fix="start single runs with different hyperparams and names, and compare their verdicts.",
-        )
-    losses = [loss] if isinstance(loss, str) else list(loss)
-    return {
-        str(key): _checked(str(key), value, losses)
-        for key, value in (given or {}).items()
-        if value is not None or key not in HYPERPARAMS
-    }
-
-
-def _checked(key: str, value: Any, losses: Sequence[str]) -> Any:
-    entry = HYPERPARAMS.get(key)
-    if entry is None:
-        ours = hyperparam_called(key)
-        hint = f"Did you mean {ours!r}? " if ours else did_you_mean(key, HYPERPARAMS)
-        raise PlanError(
-            f"There is no hyperparameter {key!r}.",
-            expected=f"one of {', '.join(HYPERPARAMS)}",
-            fix=f"{hint}Correct the key, or leave it out.",
-        )
-    value = plain(value)
-    if isinstance(value, (tuple, list)) and not entry.takes_list:
-        raise NotYetError(
-            f"{key}={_short(value)} is a range to search, and sweeps are not part of this version yet.",
-            expected=f"one value: {entry.allowed}",
-            fix="give one value, and start a run for each further one.",
-        )
-    if entry.losses and not set(entry.losses) & set(losses):
-        raise PlanError(
-            f"{key} has no effect with {' or '.join(f'loss={loss!r}' for loss in losses)}.",
-            expected=f"{key} only with {' or '.join(f'loss={name!r}' for name in entry.losses)}",
-            fix=f"leave {key} out, or choose that loss.",
-        )
-    try:
-        return entry.parse(value)
-    except (ValueError, OverflowError):
-        quoted = entry.allowed.split("'")[1::2]
-        hint = did_you_mean(value, quoted) if isinstance(value, str) else ""
-        raise PlanError(
-            f"{key} is {_short(value)} ({type(value).__name__}).",
-            expected=entry.allowed,
-            fix=f"{hint}Give such a value, or leave {key} out for its default.",
-        ) from None
-
-
-def _short(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else shown[:77] + "..."

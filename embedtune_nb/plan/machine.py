@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 import os
 import platform
 import shutil
@@ -47,6 +48,31 @@ class Machine:
 def this_machine() -> Machine:
     """Return what is known of this machine, measuring its rate on the first call ever."""
     return Machine(_kept_rate(), _has_bf16(), _accelerator(), psutil.virtual_memory().total)
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use: of a container those that it owns, not the machine's."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cpu_quota()
+    return max(1, cores if quota is None else min(cores, math.floor(quota)))
+
+
+def cpu_quota() -> float | None:
+    """Return the cores that the control group of this process may use; None where it sets no quota."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return None if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError):
+        return None
+
+
+def visible_gpus() -> int:
+    """Return how many GPUs a worker will see, without asking their driver."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return len([device for device in named.split(",") if device.strip() not in ("", "-1")])
+    listed = len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+    return listed or (1 if _accelerator() else 0)
 
 
 def _kept_rate() -> float:

@@ -9,7 +9,7 @@ from typing import Any
 from embedtune_nb.catalogue import BaseSpec
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.kinds import LABELED, NLI, RETRIEVAL, SCORED, TRIPLETS
-from embedtune_nb.data.split import Split, split
+from embedtune_nb.data.split import Split
 from embedtune_nb.errors import DataError, LossError
 from embedtune_nb.plan.checks import check_data, check_rows, check_training_part
 from embedtune_nb.plan.choices import Choices
@@ -144,14 +144,13 @@ def settle(wanted: Wanted, choices: Choices, parts: Split, base: BaseSpec) -> Se
     return Settled(wanted, choices, parts, rows)
 
 
-def settle_further(wanted: Wanted, given: Mapping[str, Any], base: BaseSpec, seed: int) -> Settled:
+def settle_further(wanted: Wanted, given: Mapping[str, Any], base: BaseSpec, parts: Split) -> Settled:
     """Settle an objective beside the first: what it shares with the first is not among its choices."""
     kind = wanted.data.kind
     choices = Choices(given, wanted.loss.name)
     choices.settings["loss"] = Setting(wanted.loss.name, wanted.source, wanted.reason)  # type: ignore[arg-type]
     metric = PRIMARY[kind]
     choices.settings["metric"] = Setting(metric, "default", METRIC_REASON[metric])
-    parts = split(wanted.data, seed=seed, eval_datasource=wanted.evaluation)
     settled = settle(wanted, choices, parts, base)
     if kind in (LABELED, SCORED):
         choose_neighbor_count(choices, len(settled.rows))

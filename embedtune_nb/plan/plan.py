@@ -10,12 +10,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from embedtune_nb.errors import PlanError, did_you_mean
+from embedtune_nb.plan.dimension import Dimension
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = 1
-SettingSource = Literal["user", "default", "inferred", "measured"]
+SettingSource = Literal["user", "default", "inferred", "measured", "searched"]
 # They follow from the machine or change nothing but the display, so two plans that differ only
 # here give the same model.
 _NOT_RECIPE = {
@@ -23,6 +24,8 @@ _NOT_RECIPE = {
     "micro_batch_size",
     "checkpoint_save_steps",
     "checkpoint_save_total_limit",
+    "keep_trials",
+    "trial_workers",
 }
 
 
@@ -35,8 +38,8 @@ class Setting:
     value
         A value that JSON can carry.
     source
-        ``user`` (asked for), ``default`` (fixed), ``inferred`` (from data, model or other settings) or
-        ``measured`` (found by the worker).
+        ``user`` (asked for), ``default`` (fixed), ``inferred`` (from data, model or other settings),
+        ``measured`` (found by the worker) or ``searched`` (chosen by a sweep).
     reason
         Why this value, in a few words.
     """
@@ -107,10 +110,15 @@ class Plan:
     code
         The Python cell that repeats the call.
     kind
-        Kind of job.
+        Kind of job: ``"finetune"`` or ``"sweep"``.
     further
         Data and losses beside the first, in a run with several objectives. *data* and *settings* are
         those of the first, which selects and decides.
+    space
+        What a sweep searches; empty for a single run. *settings* of a sweep are those of its first trial.
+    asked
+        What a sweep needs to settle a trial from the same wishes: the losses as named, the fixed
+        hyperparameters, instructions of the data and facts of the base models.
     """
 
     name: str
@@ -123,9 +131,11 @@ class Plan:
     code: str = ""
     kind: str = field(default="finetune")
     further: tuple[FurtherObjective, ...] = ()
+    space: tuple[Dimension, ...] = ()
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for attribute in ("base", "data", "settings", "estimate"):
+        for attribute in ("base", "data", "settings", "estimate", "asked"):
             object.__setattr__(self, attribute, MappingProxyType(dict(getattr(self, attribute))))
 
     def __getitem__(self, name: str) -> Any:
@@ -172,7 +182,8 @@ class Plan:
         for place, other in enumerate(self.further, 2):
             own = {**_fingerprints(other.data), **{name: s.value for name, s in other.settings.items()}}
             recipe |= {f"{what} (objective {place})": value for what, value in own.items()}
-        return recipe
+        # a searched setting is settled trial by trial: what was asked for is its place to look
+        return recipe | {f"searched {axis.name}": axis.extent() for axis in self.space}
 
     def to_frame(self) -> pd.DataFrame:
         """Return the settings as a DataFrame: setting, value, source, reason; one row each."""
@@ -200,6 +211,8 @@ class Plan:
             "advice": list(self.advice),
             "code": self.code,
             "further": [other.to_json() for other in self.further],
+            "space": [axis.to_json() for axis in self.space],
+            "asked": dict(self.asked),
         }
 
     @classmethod
@@ -229,6 +242,8 @@ class Plan:
             code=facts["code"],
             kind=facts["kind"],
             further=tuple(FurtherObjective.from_json(other) for other in facts.get("further", ())),
+            space=tuple(Dimension.from_json(axis) for axis in facts.get("space", ())),
+            asked=facts.get("asked", {}),
         )
 
     def __repr__(self) -> str:

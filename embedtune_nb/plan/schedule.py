@@ -19,9 +19,9 @@ EVAL_STEPS = 50
 MUCH_EVALUATION = 0.2
 # A pool of more documents is not embedded again and again unasked.
 _MOST_SEARCHED = 10_000
-# What they answer is at hand while training; neighbours and search embed what is searched as well, and
-# the others tell no more than the end of the run does.
-_FAST_METHODS = ("head", "loss")
+#: What they answer is at hand while training; neighbours and search embed what is searched as well, and
+#: the others tell no more than the end of the run does.
+FAST_METHODS = ("head", "loss")
 _METHOD_REASON = {
     "head": "the head answers at once, so it can be asked often",
     "neighbor": "nearest neighbours are what this loss trains for",
@@ -67,12 +67,15 @@ def eval_methods(kind: str, loss: str) -> tuple[str, ...]:
     return ("triplet", "loss") if kind == TRIPLETS else ("retrieval", "loss")
 
 
-def choose_evaluation(choices: Choices, kind: str, *, rows: int, documents: int = 0) -> bool:
+def choose_evaluation(
+    choices: Choices, kind: str, *, rows: int, documents: int = 0, searching: bool = False
+) -> bool:
     """Settle metric, evaluation, early stopping and epochs; return whether a selection part is needed.
 
     A single ``prediction`` run evaluates with its head, stops early with patience 2 and has 3 epochs;
     other single runs have 1 epoch, or 3 with early stopping. What is searched (pairs, retrieval) is
-    evaluated every 50 steps, unless the run is shorter or the pool too large for that.
+    evaluated every 50 steps, unless the run is shorter or the pool too large for that. A trial of a sweep is
+    evaluated on its way by what every loss can be asked, and has 2 epochs.
 
     Parameters
     ----------
@@ -84,31 +87,45 @@ def choose_evaluation(choices: Choices, kind: str, *, rows: int, documents: int 
         Examples before anything is held out: pairs, judgements or labelled texts.
     documents
         In the pool that a search evaluation embeds each time.
+    searching
+        Whether this is a trial of a sweep.
     """
     usual = PRIMARY[kind]
     choices.default("metric", usual, METRIC_REASON[usual])
     check_metric(kind, choices["metric"])
     methods = eval_methods(kind, choices.loss)
-    choices.default("eval_method", methods[0], _METHOD_REASON[methods[0]])
+    if searching and methods[0] == "head":
+        reason = "a head learns its own trial's labels; neighbours compare trials by the embeddings alone"
+        choices.default("eval_method", "neighbor", reason)
+    else:
+        choices.default("eval_method", methods[0], _METHOD_REASON[methods[0]])
     if choices["eval_method"] not in methods:
         raise PlanError(
             f"eval_method={choices['eval_method']!r} does not fit {kind} data with loss={choices.loss!r}.",
             expected=" or ".join(repr(method) for method in methods),
             fix="choose one of these, or leave eval_method out.",
         )
-    _choose_stopping(choices, rows, documents)
+    _choose_stopping(choices, rows, documents, searching)
     patience = choices["early_stopping"]
     if patience:
         choices.default("epochs", 3, "early stopping ends the run when it has learnt enough")
+    elif searching:
+        choices.default("epochs", 2, "a trial has two passes, and its best weights on the way count")
     else:
         choices.default("epochs", 1, "one pass teaches most; more passes need watching")
     return choices["eval_steps"] not in ("end", "off")
 
 
-def _choose_stopping(choices: Choices, rows: int, documents: int) -> None:
+def _choose_stopping(choices: Choices, rows: int, documents: int, searching: bool) -> None:
     method = choices["eval_method"]
     wanted = choices.given.get("eval_steps")
-    fast = method in _FAST_METHODS
+    fast = method in FAST_METHODS
+    if searching and wanted in ("end", "off"):
+        raise PlanError(
+            f"eval_steps={wanted!r} leaves a sweep nothing to compare its trials by before they are over.",
+            expected="a whole number of steps, or 'epoch'",
+            fix="leave eval_steps out: trials are evaluated at equal parts of their way.",
+        )
     if wanted in ("end", "off"):
         if choices.given.get("early_stopping"):
             raise PlanError(
@@ -132,6 +149,8 @@ def _choose_stopping(choices: Choices, rows: int, documents: int) -> None:
         choices.default("eval_steps", EVAL_STEPS, f"eval_method={method!r} is quick")
     elif patience:
         choices.default("eval_steps", "epoch", "early stopping watches every epoch")
+    elif searching:
+        choices.default("eval_steps", "epoch", "a sweep chooses by evaluations on the way")
     elif (
         method == "retrieval"
         # with one evaluation before the last there is little to choose from, and rows to choose by are dear

@@ -6,6 +6,8 @@ import textwrap
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from embedtune_nb.plan.space_table import space_as_html, space_as_text
+
 if TYPE_CHECKING:
     from embedtune_nb.plan.plan import Plan, Setting
 
@@ -52,6 +54,15 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "neighbor_eval_count",
         "neighbor_eval_pool_subsample",
     ),
+    "Sweep": (
+        "trial_count",
+        "sampler",
+        "sampler_startup",
+        "pruning",
+        "confirm",
+        "keep_trials",
+        "trial_workers",
+    ),
     "Run": (
         "seed",
         "bf16",
@@ -76,7 +87,7 @@ max-width:1200px;box-sizing:border-box}
 .etn-plan .f div{min-width:96px}.etn-plan .f b{display:block;font:600 20px/1.3
 var(--jp-ui-font-family,system-ui,sans-serif);font-variant-numeric:tabular-nums}
 .etn-plan .f small{font-size:11px;color:var(--soft)}
-.etn-plan table{width:100%;border-collapse:collapse;border:0;margin:0;font-size:13px}
+.etn-plan table{width:100%;border-collapse:collapse;border:0;margin:0;font-size:13px;color:inherit}
 .etn-plan tr,.etn-plan tr:hover{background:none!important}
 .etn-plan td,.etn-plan th{text-align:left!important;vertical-align:top;padding:4px 8px 4px 0;border:0;
 white-space:normal;overflow-wrap:anywhere}
@@ -86,7 +97,7 @@ white-space:normal;overflow-wrap:anywhere}
 .etn-plan .v{text-align:right!important;padding-right:16px;font-variant-numeric:tabular-nums;font-weight:600}
 .etn-plan .s{font-size:11px}.etn-plan .s i{font-style:normal;border:1px solid var(--line);border-radius:8px;
 padding:0 6px;color:var(--soft)}.etn-plan .s i.user{color:var(--a);border-color:var(--a);font-weight:600}
-.etn-plan .r{color:var(--soft)}
+.etn-plan .r{color:var(--soft)}.etn-plan .x{font-weight:600;color:var(--a)}
 .etn-plan ul{margin:8px 0 0;padding:8px 12px 8px 28px;border-left:3px solid #E69F00}
 .etn-plan details{margin-top:8px}.etn-plan pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:8px 0 0;
 padding:8px;border:1px solid var(--line);border-radius:4px;background:var(--jp-layout-color2,#f5f5f5);
@@ -121,8 +132,11 @@ def headline(plan: Plan) -> list[tuple[str, str]]:
     low, high = plan.estimate.get("seconds_low"), plan.estimate.get("seconds_high")
     watching = plan.estimate.get("evaluation_share")
     memory, share = plan.estimate.get("peak_memory_bytes"), plan.data.get("truncated_share")
+    length = (shown(plan["steps_total"]), "steps")
+    if plan.kind == "sweep":
+        length = (shown(plan["trial_count"]), "trials")
     return [
-        (shown(plan["steps_total"]), "steps"),
+        length,
         (
             f"{duration(low)} – {duration(high)}" if low is not None and high is not None else "unknown",
             "time",
@@ -137,7 +151,9 @@ def title(plan: Plan) -> str:
     counts = (plan.data.get("split") or {}).get("counts") or {}
     parts = ", ".join(f"{shown(count)} {part}" for part, count in counts.items() if count)
     rows = f"{shown(plan.data.get('rows'))} {plan.data.get('kind')} rows"
-    told = f"{plan.base.get('id')} · {plan['loss']} · {rows}" + (f": {parts}" if parts else "")
+    choices = {axis.name: " | ".join(map(str, axis.choices)) for axis in plan.space if axis.choices}
+    base, loss = choices.get("base_model", plan.base.get("id")), choices.get("loss", plan["loss"])
+    told = f"{base} · {loss} · {rows}" + (f": {parts}" if parts else "")
     others = [
         f" + {other.settings['loss'].value} · {shown(other.data.get('rows'))} {other.data.get('kind')} rows"
         for other in plan.further
@@ -151,10 +167,13 @@ def plan_as_text(plan: Plan) -> str:
     rows = [(name, shown(s.value), s.source) for settings in grouped.values() for name, s in settings]
     name_width, value_width = (max(len(row[column]) for row in rows) for column in (0, 1))
     margin = 2 + name_width + 2 + value_width + 2 + 8 + 2
+    what = "Plan of the sweep" if plan.kind == "sweep" else "Plan"
     lines = [
-        f"Plan {plan.name!r}: {title(plan)}",
+        f"{what} {plan.name!r}: {title(plan)}",
         " · ".join(f"{figure} {what}" for figure, what in headline(plan)),
     ]
+    if plan.space:
+        lines += ["", *space_as_text(plan.space)]
     for group, settings in grouped.items():
         lines += ["", group]
         for name, setting in settings:
@@ -183,6 +202,7 @@ def plan_as_html(plan: Plan) -> str:
         f"<style>{_CSS}</style>",
         f'<div class="h"><b>{escape(plan.name)}</b><span>{escape(title(plan))}</span></div>',
         f'<div class="f">{figures}</div>',
+        space_as_html(plan.space) if plan.space else "",
         f"<table><colgroup>{widths}</colgroup><tbody>{rows}</tbody></table>",
         f"<ul>{advice}</ul>" if advice else "",
         _folded("Time and memory", str(plan.estimate.get("reason", ""))),
@@ -204,12 +224,14 @@ def _row(name: str, setting: Setting) -> str:
 
 
 def _grouped(plan: Plan) -> dict[str, list[tuple[str, Setting]]]:
+    searched = {axis.name for axis in plan.space}  # which have a table of their own
+    settings = {name: setting for name, setting in plan.settings.items() if name not in searched}
     groups = {
-        group: [(name, plan.settings[name]) for name in names if name in plan.settings]
+        group: [(name, settings[name]) for name in names if name in settings]
         for group, names in GROUPS.items()
     }
     known = {name for names in GROUPS.values() for name in names}
-    groups["Other"] = [(name, setting) for name, setting in plan.settings.items() if name not in known]
+    groups["Other"] = [(name, setting) for name, setting in settings.items() if name not in known]
     for place, other in enumerate(plan.further, 2):
         groups[f"Objective {place}: {other.title}"] = list(other.settings.items())
     return {group: settings for group, settings in groups.items() if settings}

@@ -13,7 +13,7 @@ from embedtune_nb.data.lengths import LengthProfile
 from embedtune_nb.data.split import Split
 from embedtune_nb.errors import PlanError
 from embedtune_nb.plan.choices import Choices
-from embedtune_nb.plan.estimate import Workload, estimate
+from embedtune_nb.plan.estimate import STEP_SECONDS, Workload, estimate
 from embedtune_nb.plan.machine import Machine
 
 #: Kinds of data in which queries and documents are told apart.
@@ -21,8 +21,6 @@ _WITH_QUERIES = (PAIRS, TRIPLETS, RETRIEVAL)
 _ADAPTER_LEARNING_RATE = 1e-3
 _ADAPTER_EPOCHS = 20
 _LORA_LEARNING_RATE = 5e-4
-# One optimizer step of an adapter: the arithmetic is nothing, the trainer's own work is everything.
-_ADAPTER_STEP_SECONDS = (0.004, 0.03)
 # Of the 16 bytes a trained weight takes, a frozen one needs 4.
 _BYTES_SAVED = 12
 # A layer of width d has about six matrices of 18 d inputs and outputs in all, for 12 d^2 weights.
@@ -200,11 +198,14 @@ def read_once(choices: Choices, base: BaseSpec, profile: LengthProfile) -> float
 
 
 def estimate_part(
-    choices: Choices, base: BaseSpec, work: Workload, machine: Machine, parts: Split
+    choices: Choices, base: BaseSpec, work: Workload, machine: Machine, parts: Split, *, judged: bool = True
 ) -> dict[str, Any]:
-    """Return the estimate of a run for what is trained; see :func:`embedtune_nb.plan.estimate.estimate`."""
+    """Return the estimate of a run for what is trained; see :func:`embedtune_nb.plan.estimate.estimate`.
+
+    For a trial, which is not *judged*, the vectors of a frozen base model are there already.
+    """
     if is_adapter(choices):
-        once = len({text for part in parts.every_part for text in part.texts()})
+        once = len({text for part in parts.every_part for text in part.texts()}) if judged else 0
         return _estimate_adapter(base, replace(work, steps=0, eval_texts=float(once)), work.steps, machine)
     expected = estimate(base, work, machine)
     if is_lora(choices) and expected["peak_memory_bytes"] is not None:
@@ -218,7 +219,7 @@ def _estimate_adapter(base: BaseSpec, reading: Workload, steps: int, machine: Ma
     expected = estimate(base, reading, machine)
     if expected["seconds_low"] is None:
         return expected
-    quick, slow = _ADAPTER_STEP_SECONDS
+    quick, slow = STEP_SECONDS
     expected["seconds_low"] = round(expected["seconds_low"] + steps * quick, 1)
     expected["seconds_high"] = round(expected["seconds_high"] + steps * slow, 1)
     expected["peak_memory_bytes"] -= _BYTES_SAVED * (base.parameters or 0)

@@ -86,6 +86,14 @@ class Best(Event):
 
 
 @dataclass(frozen=True)
+class Decided(Event):
+    """A sweep named its winner, as the dict of :mod:`embedtune_nb.sweep.decide`."""
+
+    type: ClassVar[str] = "decided"
+    decision: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class VerdictReached(Event):
     """The paired comparison before/after, as a dict of :class:`embedtune_nb.evaluation.verdict.Verdict`."""
 

@@ -91,6 +91,12 @@ class JobFolder:
         temporary.replace(self.path / "worker.json")
 
 
+def new_job_id(name: str) -> str:
+    """Return an id that no job has: the name, the time, four random digits."""
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    return f"{name}-{stamp}-{secrets.token_hex(2)}"
+
+
 def create(
     name: str, plan: dict[str, Any], write_data: Callable[[Path], object], *, job_id: str | None = None
 ) -> JobFolder:
@@ -105,7 +111,7 @@ def create(
     write_data
         Called with the folder for the data snapshot.
     job_id
-        Of a job whose folder was deleted; None makes a new one.
+        Of a job whose folder was deleted, or from :func:`new_job_id`; None makes a new one.
 
     Raises
     ------
@@ -113,8 +119,7 @@ def create(
         If the home folder cannot be written.
     """
     jobs = writable_folder("jobs")
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-    job_id = job_id or f"{name}-{stamp}-{secrets.token_hex(2)}"
+    job_id = job_id or new_job_id(name)
     temporary = jobs / f".tmp-{job_id}"
     try:
         (temporary / "data").mkdir(parents=True)

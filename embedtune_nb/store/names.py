@@ -8,6 +8,7 @@ from pathlib import Path
 
 from embedtune_nb.errors import NameRefusedError
 
+LONGEST_NAME = 100
 PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _WINDOWS_DEVICES = {"con", "prn", "aux", "nul"} | {f"{d}{i}" for d in ("com", "lpt") for i in range(1, 10)}
 _RULE = "1 to 100 letters (a-z), digits, dots, dashes and underscores, beginning with a letter or digit"

@@ -12,24 +12,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 from embedtune_nb.errors import AlreadyExistsError, IntegrityError, StoreError
+from embedtune_nb.store.exchange import exchange
 
 MANIFEST = "embedtune.manifest.json"
 
 
-def publish(destination: Path, build: Callable[[Path], None]) -> Path:
+def publish(destination: Path, build: Callable[[Path], None], *, replace: bool = False) -> Path:
     """Let *build* fill a temporary folder, then move it to *destination* in one step.
 
     Parameters
     ----------
     destination
-        The final folder; must not exist.
+        The final folder; must not exist, unless *replace*.
     build
-        Called with the temporary folder, on the same filesystem. If it raises, nothing is left behind.
+        Called with the temporary folder, on the same filesystem. If it raises, nothing is left behind,
+        and what stood in *destination* stands there still.
+    replace
+        Whether the folder may take the place of another, which is removed when this one stands.
 
     Raises
     ------
     AlreadyExistsError
-        If *destination* exists when the folder is ready.
+        If *destination* exists when the folder is ready, and *replace* is not set.
     StoreError
         If the disk refuses, for want of space for example.
     """
@@ -43,9 +47,12 @@ def publish(destination: Path, build: Callable[[Path], None]) -> Path:
         write_manifest(temporary)
         _sync_folder(temporary)
         try:
-            temporary.rename(destination)
+            if replace and destination.exists():
+                exchange(temporary, destination)
+            else:
+                temporary.rename(destination)
         except OSError as cause:
-            if destination.exists():
+            if destination.exists() and not replace:
                 raise AlreadyExistsError(
                     f"{destination} exists.", fix="choose another name, or drop the old one first."
                 ) from cause

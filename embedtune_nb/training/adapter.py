@@ -55,8 +55,64 @@ class KeptVectorsEncoder(Encoder):
 
         *bf16* changes nothing: kept vectors are those of single precision.
         """
-        self.vectors.fill(texts, self.prompt(role), role, progress)
+        self.read(texts, role=role, progress=progress)
         return super().embed(texts, role=role)
+
+    def read(
+        self,
+        texts: Sequence[str],
+        *,
+        role: Role | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Have the base model read those of *texts* that it has not read yet."""
+        self.vectors.fill(texts, self.prompt(role), role, progress)
+
+
+class ReadOnce:
+    """A base model taken apart for adapters, with kept vectors where an adapter is put.
+
+    Several adapters, trained one after the other, may share one.
+
+    Parameters
+    ----------
+    base
+        The base model and how it reads texts. Its weights are frozen.
+    store
+        Vectors of the base model that are kept on disk.
+
+    Attributes
+    ----------
+    dimension
+        Length of a vector.
+    modules
+        What comes before an adapter.
+    scaling
+        What comes after it: the scaling to length 1, if the base model has one last.
+    vectors
+        *modules* in one, reading each text only once.
+    """
+
+    def __init__(self, base: Encoder, store: VectorStore) -> None:
+        self.dimension, self._base = base.dimension, base.model
+        self.modules = list(base.model.children())
+        self.scaling = [self.modules.pop()] if isinstance(self.modules[-1], Normalize) else []
+        self.vectors = FrozenBase(self.like_base(self.modules), store)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the base model computes."""
+        return self._base.device
+
+    def like_base(self, modules: Sequence[nn.Module]) -> SentenceTransformer:
+        """Return a model of *modules* that reads texts as the base model does."""
+        return SentenceTransformer(
+            modules=list(modules),
+            device=str(self._base.device),
+            prompts=dict(cast(dict[str, str], self._base.prompts)),
+            default_prompt_name=self._base.default_prompt_name,
+            similarity_fn_name=self._base.similarity_fn_name,
+        )
 
 
 class AdapterEncoder(KeptVectorsEncoder):
@@ -69,39 +125,35 @@ class AdapterEncoder(KeptVectorsEncoder):
     Parameters
     ----------
     base
-        The base model and how it reads texts. Its weights are frozen.
+        The base model.
     adapter
         What is trained.
-    store
-        Vectors of the base model that are kept on disk.
     queries_only
         Leave documents as the base model embeds them.
 
     Attributes
     ----------
+    base
+        The base model.
     adapter
         What is trained.
     queries_only
         Whether documents are left as the base model embeds them.
     """
 
-    def __init__(self, base: Encoder, adapter: Adapter, store: VectorStore, *, queries_only: bool) -> None:
-        modules = list(base.model.children())
-        scaling = [modules.pop()] if isinstance(modules[-1], Normalize) else []
-        self._base, self._frozen, self._scaling = base.model, modules, scaling
-        self.adapter, self.queries_only = adapter.to(base.model.device), queries_only
-        frozen = FrozenBase(self._like_base(modules), store)
-        super().__init__(self._like_base([frozen, *self._on_its_side([adapter]), *scaling]))
+    def __init__(self, base: ReadOnce, adapter: Adapter, *, queries_only: bool) -> None:
+        self.base, self.adapter, self.queries_only = base, adapter.to(base.device), queries_only
+        super().__init__(base.like_base([base.vectors, *self._on_its_side([adapter]), *base.scaling]))
 
     def without_adapter(self) -> KeptVectorsEncoder:
         """Return the base model beside, with the same kept vectors."""
-        return KeptVectorsEncoder(self._like_base([self.vectors, *self._scaling]))
+        return KeptVectorsEncoder(self.base.like_base([self.vectors, *self.base.scaling]))
 
     def save(self, folder: Path) -> None:
         """Write an ordinary sentence-transformers folder: base model and adapter in one."""
-        whole = [*self._frozen, *self._on_its_side(self.adapter.plain()), *self._scaling]
+        whole = [*self.base.modules, *self._on_its_side(self.adapter.plain()), *self.base.scaling]
         with without_progress_bars():
-            self._like_base(whole).save_pretrained(str(folder), create_model_card=False)
+            self.base.like_base(whole).save_pretrained(str(folder), create_model_card=False)
 
     def _on_its_side(self, modules: Sequence[nn.Module]) -> list[nn.Module]:
         if not self.queries_only:
@@ -109,18 +161,30 @@ class AdapterEncoder(KeptVectorsEncoder):
         unchanged = Dropout(0.0)  # a route cannot be empty
         return [Router.for_query_document(cast(list[Module], modules), [unchanged])]
 
-    def _like_base(self, modules: Sequence[nn.Module]) -> SentenceTransformer:
-        return SentenceTransformer(
-            modules=list(modules),
-            device=str(self._base.device),
-            prompts=dict(cast(dict[str, str], self._base.prompts)),
-            default_prompt_name=self._base.default_prompt_name,
-            similarity_fn_name=self._base.similarity_fn_name,
-        )
+
+class SavedAdapterEncoder(KeptVectorsEncoder):
+    """A saved model with its adapter, reading through the kept vectors of its base.
+
+    Parameters
+    ----------
+    whole
+        As :meth:`AdapterEncoder.save` wrote it.
+    base
+        Its base model.
+    """
+
+    def __init__(self, whole: SentenceTransformer, base: ReadOnce) -> None:
+        super().__init__(base.like_base([base.vectors, *list(whole.children())[len(base.modules) :]]))
+        self._whole = whole
+
+    def save(self, folder: Path) -> None:
+        """Write the whole model again."""
+        with without_progress_bars():
+            self._whole.save_pretrained(str(folder), create_model_card=False)
 
 
-def adapt(base: Encoder, spec: Mapping[str, Any], settings: Mapping[str, Any]) -> AdapterEncoder:
-    """Put an untrained adapter on *base*.
+def read_once(base: Encoder, spec: Mapping[str, Any], settings: Mapping[str, Any]) -> ReadOnce:
+    """Take *base* apart for adapters.
 
     Parameters
     ----------
@@ -129,10 +193,22 @@ def adapt(base: Encoder, spec: Mapping[str, Any], settings: Mapping[str, Any]) -
     spec
         Its base spec as a mapping; tells where the files are that its kept vectors belong to.
     settings
-        ``adapter``, ``adapter_rank``, ``adapter_side``, ``seed`` and ``truncation_side`` are read.
+        ``truncation_side`` is read.
     """
     folder = local_folder(BaseSpec.from_dict(dict(spec)))
-    store = vector_store(folder, reads=(base.max_seq_length, settings.get("truncation_side")))
+    return ReadOnce(base, vector_store(folder, reads=(base.max_seq_length, settings.get("truncation_side"))))
+
+
+def adapt(base: ReadOnce, settings: Mapping[str, Any]) -> AdapterEncoder:
+    """Put an untrained adapter on *base*.
+
+    Parameters
+    ----------
+    base
+        The base model.
+    settings
+        ``adapter``, ``adapter_rank``, ``adapter_side`` and ``seed`` are read.
+    """
     draw = torch.Generator().manual_seed(int(settings["seed"]))
     adapter = ADAPTERS[settings["adapter"]](base.dimension, int(settings.get("adapter_rank") or 0), draw)
-    return AdapterEncoder(base, adapter, store, queries_only=settings.get("adapter_side") == "query")
+    return AdapterEncoder(base, adapter, queries_only=settings.get("adapter_side") == "query")

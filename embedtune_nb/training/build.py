@@ -25,10 +25,13 @@ from embedtune_nb.training.checkpoint import read_run_state
 from embedtune_nb.training.losses import HeadLoss, ProxyAnchorLoss
 from embedtune_nb.training.micro_batch import MicroBatch, choose_micro_batch
 from embedtune_nb.training.objective import Objective, build_objective, objective_name
+from embedtune_nb.training.shared import Known
 from embedtune_nb.training.trainer import FinetuneTrainer
 
 _SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 _HEAD_LEARNING_RATE = 1e-2
+# What decides, beside base model and texts, what a pass of the model computes before the first step.
+_OF_A_PASS = ("max_seq_length", "lora_rank", "adapter", "adapter_rank", "adapter_side", "adapter_start")
 
 
 def build_trainer(
@@ -43,6 +46,8 @@ def build_trainer(
     on_evaluate: Callable[[int, float], float | None] | None = None,
     after_first_step: Callable[[], None] | None = None,
     resume_from: Path | None = None,
+    resumable: bool = True,
+    known: Known | None = None,
 ) -> FinetuneTrainer:
     """Build the trainer that *settings* describe.
 
@@ -69,6 +74,11 @@ def build_trainer(
         Called once, when the first loss has been told. May raise JobStoppedError as well.
     resume_from
         The checkpoint that :meth:`FinetuneTrainer.run` will be given: spares what it brings along.
+    resumable
+        Whether checkpoints are written.
+    known
+        What other trainings of the same base model on this data found out, and where to leave what this
+        one does: precision, lengths and memory of texts, what the base makes of them.
 
     Raises
     ------
@@ -78,21 +88,26 @@ def build_trainer(
     threads = choose_threads()
     use_threads(threads)
     torch.manual_seed(settings["seed"])
+    known = (known or Known()).within(*(settings.get(name) for name in _OF_A_PASS))
+    asked_of = [
+        known.within(place, settings["loss"], own["loss"], own.get("hard_negatives"))
+        for place, own in enumerate((settings, *(own for _, own in further)))
+    ]
     objectives = [
-        build_objective(encoder, data, own, warm_head=resume_from is None)
-        for data, own in ((train, settings), *further)
+        build_objective(encoder, data, own, warm_head=resume_from is None, known=known_of)
+        for (data, own), known_of in zip(((train, settings), *further), asked_of, strict=True)
     ]
     main = objectives[0]
     asked = settings.get("bf16", "auto")
     if resume_from is not None:
         asked = read_run_state(resume_from)["bf16"]["value"]
     texts = main.rows[next(iter(main.roles))][:256]
-    bf16 = choose_bf16(encoder.model, encoder.seam, texts, asked)
+    bf16 = known.once(("bf16", asked), lambda: choose_bf16(encoder.model, encoder.seam, texts, asked))
     output_dir.mkdir(parents=True, exist_ok=True)
     head_rates = [own.get("head_learning_rate") for own in (settings, *(own for _, own in further))]
     head_rate = next(filter(None, head_rates), _HEAD_LEARNING_RATE)
     arguments = _arguments(encoder, objectives, settings, head_rate, output_dir)
-    micro_batch = _micro_batch(encoder, objectives, settings, bf16, resume_from)
+    micro_batch = _micro_batch(encoder, objectives, settings, bf16, resume_from, asked_of)
     trainer = FinetuneTrainer(
         encoder,
         objectives,
@@ -104,6 +119,7 @@ def build_trainer(
     )
     trainer.checkpoint_steps = settings.get("checkpoint_save_steps")
     trainer.checkpoint_limit = settings.get("checkpoint_save_total_limit")
+    trainer.resumable = resumable
     trainer.measured["threads"] = dict(threads._asdict())
     if after_first_step is not None:
         trainer.add_callback(AfterFirstStep(trainer, after_first_step))
@@ -127,12 +143,16 @@ def _micro_batch(
     settings: Mapping[str, Any],
     bf16: Choice,
     resume_from: Path | None,
+    known: Sequence[Known],
 ) -> MicroBatch:
     if resume_from is not None and (before := read_run_state(resume_from).get("micro_batch")):
         return MicroBatch.from_json(before)
     asked = settings.get("micro_batch_size") or "auto"
     batch, bfloat16 = int(settings["batch_size"]), bool(bf16.value)
-    found = [choose_micro_batch(encoder, one, batch, asked, bfloat16=bfloat16) for one in objectives]
+    found = [
+        choose_micro_batch(encoder, one, batch, asked, bfloat16=bfloat16, known=known_of)
+        for one, known_of in zip(objectives, known, strict=True)
+    ]
     # what fits the longest rows fits the others too
     return min(found, key=lambda micro: math.inf if micro.tokens is None else micro.tokens)
 

@@ -15,6 +15,7 @@ from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.truncated import score_truncated
 from embedtune_nb.evaluation.vectors import VectorCache
 from embedtune_nb.evaluation.verdict import Verdict, paired_verdict
+from embedtune_nb.plan.plan import Plan
 from embedtune_nb.training.kept import load_evaluation, save_evaluation
 
 
@@ -57,7 +58,7 @@ class HeldOut:
     @property
     def reference(self) -> Datasource | None:
         """The texts that are asked for labels or scores; None for data judged without."""
-        return self.split.train if self.split.verdict.kind in (LABELED, SCORED) else None
+        return self.split.train if self.split.train.kind in (LABELED, SCORED) else None
 
     @property
     def settings_of_verdict(self) -> dict[str, Any]:
@@ -111,3 +112,24 @@ class HeldOut:
             progress=self._progress,
             cache=vectors,
         )
+
+
+def held_out_of(
+    plan: Plan, split: Split, folder: Path, progress: Callable[[int, int], None]
+) -> list[HeldOut]:
+    """Return the held-out data of every objective, the one that selects and decides first.
+
+    Parameters
+    ----------
+    plan, split
+        Of the run.
+    folder
+        Of the run; evaluations are kept below it.
+    progress
+        Called with texts embedded so far and in all.
+    """
+    parts = zip((split, *split.further), plan.objectives, strict=True)
+    return [
+        HeldOut(own, settings, folder / "evaluation", f"-{place}" if place > 1 else "", progress)
+        for place, (own, settings) in enumerate(parts, 1)
+    ]

@@ -7,43 +7,34 @@ models"; Xiao et al. 2023, "LM-Cocktail", for embedding models).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
-from embedtune_nb.data.datasource import Datasource
-from embedtune_nb.data.kinds import LABELED, SCORED
 from embedtune_nb.data.split import Split
 from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.encoder.load import load_folder, load_sentence_transformer
 from embedtune_nb.encoder.threads import choose_threads, use_threads
-from embedtune_nb.errors import JobStoppedError, PlanError
-from embedtune_nb.evaluation.evaluate import evaluate
+from embedtune_nb.errors import PlanError
 from embedtune_nb.evaluation.forgetting import forgetting, general_probe
 from embedtune_nb.evaluation.result import Evaluation
-from embedtune_nb.evaluation.truncated import score_truncated
 from embedtune_nb.evaluation.vectors import VectorCache
 from embedtune_nb.evaluation.verdict import paired_verdict
 from embedtune_nb.plan.metrics import lower_is_better
 from embedtune_nb.plan.plan import Plan
-from embedtune_nb.store.events import Event, Notice, Phase, Progress, Published, VerdictReached
-from embedtune_nb.store.home import models_folder
+from embedtune_nb.store.events import Event, Notice, Phase, VerdictReached
 from embedtune_nb.store.job_folder import JobFolder
-from embedtune_nb.store.publish import publish
-from embedtune_nb.training.kept import save_evaluation
-from embedtune_nb.training.publish_model import write_model
-from embedtune_nb.training.reload_check import reload_check
+from embedtune_nb.training.finish import Judged, publish_judged, tell_forgetting
+from embedtune_nb.training.held_out import HeldOut
+from embedtune_nb.training.telling import Telling
 
 Emit = Callable[[Event], None]
 #: File of a finished curve, in the job's folder.
 CURVE = "merge.parquet"
-_PROGRESS_SECONDS = 0.25
 # An interval is this many standard errors wide; so many resamples suffice to tell one.
 _INTERVAL, _RESAMPLES = 2 * 1.96, 2_000
 
@@ -117,14 +108,18 @@ def run_merge(folder: JobFolder, emit: Emit, should_stop: Callable[[], bool]) ->
 
 class _Merge:
     def __init__(self, folder: JobFolder, emit: Emit, should_stop: Callable[[], bool]) -> None:
-        self.folder, self.emit, self.should_stop = folder, emit, should_stop
+        self.folder, self.emit = folder, emit
         self.asked = folder.plan()
         self.plan = Plan.from_json(self.asked["recipe"])
-        settings = {key: setting.value for key, setting in self.plan.settings.items()}
+        self.telling = Telling(
+            emit, should_stop, at_stop="The merge was stopped.", fix="call merge_with_base() again."
+        )
         # samples of neighbours make evaluations during training quicker; here everything is scored
-        self.settings = {**settings, "neighbor_eval_count": None, "neighbor_eval_pool_subsample": None}
-        self.split = Split.read(folder.data)
-        self._told = 0.0
+        whole = {"neighbor_eval_count": None, "neighbor_eval_pool_subsample": None}
+        settings = {**self.plan.objectives[0], **whole}
+        self.held_out = HeldOut(
+            Split.read(folder.data), settings, folder.path / "evaluation", "", self.telling
+        )
         emit(Phase("loading"))
         use_threads(choose_threads())
         base = load_sentence_transformer(self.plan.base)
@@ -132,102 +127,61 @@ class _Merge:
 
     def draw_curve(self) -> None:
         """Score every weight on the part that may choose, and write the curve."""
-        assert self.split.selection is not None, "the split of a merge job has a part that chooses"
+        selection = self.held_out.split.selection
+        assert selection is not None, "the split of a merge job has a part that chooses"
+        metric = self.held_out.settings["metric"]
         evaluations: dict[float, Evaluation] = {}
         rows, probes = [], {}
         for weight in self.asked["weights"]:
             self.emit(Phase(f"weight {weight:g}"))
             with self.merging.at(weight) as encoder:
-                evaluations[weight] = self._evaluate(encoder, self.split.selection)
-                probes[weight] = encoder.embed(general_probe().texts, progress=self._progress)
+                evaluations[weight] = self.held_out.evaluate(encoder, selection)
+                probes[weight] = encoder.embed(general_probe().texts, progress=self.telling)
             found = forgetting(probes[0.0], probes[weight])
             rows.append(
                 {
                     "weight": weight,
-                    "score": evaluations[weight].metrics[self.settings["metric"]],
+                    "score": evaluations[weight].metrics[metric],
                     "topics": found.topics_after,
                     "neighbors_kept": found.neighbors_kept,
                     "drift": found.drift,
                 }
             )
         curve = pd.DataFrame(rows)
-        curve = suggest(curve, evaluations, probes, self.settings["metric"], seed=self.settings["seed"])
+        curve = suggest(curve, evaluations, probes, metric, seed=self.held_out.settings["seed"])
         curve.to_parquet(self.folder.path / CURVE)
 
     def publish(self) -> None:
         """Judge one merged model on data that chose nothing, and publish it."""
-        weight, verdict_part = float(self.asked["publish"]), self.split.verdict
-        caches = {0.0: VectorCache(), weight: VectorCache()}
-        found, probes = {}, {}
-        for place, name in ((0.0, "before"), (weight, "after")):
-            self.emit(Phase("evaluating base" if name == "before" else "evaluating"))
+        weight = float(self.asked["publish"])
+        probes = []
+        for place, phase, keep in (
+            (0.0, "evaluating base", self.held_out.keep_before),
+            (weight, "evaluating", self.held_out.keep_after),
+        ):
+            self.emit(Phase(phase))
+            vectors = VectorCache()
             with self.merging.at(place) as encoder:
-                found[name] = self._evaluate(encoder, verdict_part, caches[place])
-                probes[name] = encoder.embed(general_probe().texts)
-            save_evaluation(found[name], self.folder.path / "evaluation" / name, caches[place])
-        before, after = found["before"], found["after"]
+                keep(self.held_out.judge(encoder, vectors), vectors)
+                probes.append(encoder.embed(general_probe().texts))
         self.emit(Phase("verdict"))
-        verdict = paired_verdict(before, after, metric=self.settings["metric"], seed=self.settings["seed"])
+        verdict = self.held_out.verdict()
         self.emit(VerdictReached(verdict.to_dict()))
-        forgotten = forgetting(probes["before"], probes["after"])
-        self.emit(Notice(f"{forgotten.text}."))
+        forgotten = forgetting(*probes)
+        tell_forgetting(forgotten, self.emit)
         if self.plan.further:
             count = len(self.plan.objectives)
             self.emit(Notice(f"Of {count} objectives the first alone judges a merged model."))
-        self.emit(Phase("publishing"))
         with self.merging.at(weight) as encoder:
-
-            def build(target: Path) -> None:
-                encoder.save(target)
-                self.emit(Phase("checking"))
-                check = reload_check(
-                    target,
-                    encoder,
-                    verdict_part,
-                    reference=self._reference(),
-                    settings=self.settings,
-                    vectors=caches[weight],
-                    dimensions=self.settings.get("matryoshka_dims") or (),
-                )
-                write_model(
-                    target,
-                    self.plan,
-                    job_id=self.folder.id,
-                    before=before,
-                    after=after,
-                    verdict=verdict,
-                    further=(),
-                    forgotten=forgotten,
-                    check=check,
-                    merged={"from": self.asked["tuned"], "weight": weight},
-                )
-
-            path = publish(models_folder() / self.plan.name, build)
-        self.emit(Published(self.plan.name, str(path)))
-
-    def _evaluate(self, encoder: Encoder, data: Datasource, cache: VectorCache | None = None) -> Evaluation:
-        cache = cache or VectorCache()
-        options: dict[str, Any] = {
-            "reference": self._reference(),
-            "settings": self.settings,
-            "progress": self._progress,
-            "cache": cache,
-        }
-        evaluation = evaluate(encoder, data, **options)
-        dimensions = self.settings.get("matryoshka_dims") or ()
-        evaluation.truncated = score_truncated(encoder, data, dimensions, **options)
-        return evaluation
-
-    def _reference(self) -> Datasource | None:
-        return self.split.train if self.split.verdict.kind in (LABELED, SCORED) else None
-
-    def _progress(self, done: int, total: int) -> None:
-        if self.should_stop():
-            raise JobStoppedError("The merge was stopped.", fix="call merge_with_base() again.")
-        now = time.monotonic()
-        if done == total or now - self._told > _PROGRESS_SECONDS:
-            self._told = now
-            self.emit(Progress(done, total))
+            publish_judged(
+                self.folder,
+                self.plan,
+                encoder,
+                self.held_out,
+                Judged(verdict, (), forgotten, vectors),
+                emit=self.emit,
+                merged={"from": self.asked["tuned"], "weight": weight},
+            )
 
 
 def suggest(

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 from embedtune_nb.encoder.encoder import Encoder, Role
 from embedtune_nb.training.memory import available_bytes, is_out_of_memory, kept_for_backward, release
 from embedtune_nb.training.objective import Objective
+from embedtune_nb.training.shared import Known
 
 #: Share of the free memory that a run plans to use: others live on the machine too.
 _SHARE = 0.8
@@ -98,7 +99,13 @@ class MicroBatch:
 
 
 def choose_micro_batch(
-    encoder: Encoder, objective: Objective, batch_size: int, asked: int | str, *, bfloat16: bool
+    encoder: Encoder,
+    objective: Objective,
+    batch_size: int,
+    asked: int | str,
+    *,
+    bfloat16: bool,
+    known: Known | None = None,
 ) -> MicroBatch:
     """Decide how many rows are computed at once.
 
@@ -112,8 +119,11 @@ def choose_micro_batch(
         A number of rows, or ``"auto"``: as many as fit the free memory, by a probe of the longest texts.
     bfloat16
         Whether the encoder will compute in bfloat16.
+    known
+        What is known of the model on the texts of *objective*: lengths, and what a token keeps.
     """
-    lengths = _Lengths(encoder, objective)
+    known = known or Known()
+    lengths = known.once("lengths", lambda: _Lengths(encoder, objective))
     if not lengths.known:
         reason = "the whole batch: a model without an encoder keeps next to nothing for its backward pass"
         return MicroBatch(None, 1.0, 1, batch_size, reason)
@@ -127,7 +137,9 @@ def choose_micro_batch(
         where = encoder.model.device.type
         return replace(micro, reason=f"the whole batch: free memory of {where} is unknown; halved if need be")
     room = _room(free, objective.loss, batch_size)
-    token = _bytes_per_token(encoder, objective, lengths, bfloat16)
+    token = known.once(
+        ("bytes of a token", bfloat16), lambda: _bytes_per_token(encoder, objective, lengths, bfloat16)
+    )
     if token is not None:
         micro = replace(micro, tokens=int(room / token), reason=_reason(free, token, lengths.longest_text))
     if token is None or (micro.tokens or 0) < micro.longest:

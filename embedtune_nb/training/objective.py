@@ -31,6 +31,7 @@ from embedtune_nb.training.losses import (
     choose_loss,
     known_positives,
 )
+from embedtune_nb.training.shared import Known
 
 #: Texts that are embedded to start the head, shared out among the classes: a few seconds of work.
 _TEXTS_FOR_HEAD = 768
@@ -93,6 +94,7 @@ def build_objective(
     *,
     warm_head: bool = True,
     progress: Callable[[int, int], None] | None = None,
+    known: Known | None = None,
 ) -> Objective:
     """Build the objective that *settings* name for *train*.
 
@@ -112,6 +114,8 @@ def build_objective(
         run loads its head and skips this.
     progress
         Called with (done, total) while the guide embeds the training texts.
+    known
+        What is known of the untrained model on these texts.
 
     Raises
     ------
@@ -121,6 +125,7 @@ def build_objective(
         If ``matryoshka_dims`` holds more than an embedding has; a plan knows that of most models.
     """
     check_loss(train.kind, settings["loss"])
+    known = known or Known()
     most = settings.get("hard_negatives")
     texts = training_rows(train, settings["loss"], most)
     classes = tuple(train.labels) if train.kind == LABELED else ()
@@ -129,9 +134,14 @@ def build_objective(
     loss.matryoshka_dims = _lengths(settings, encoder.dimension)
     loss.to(encoder.model.device)
     if isinstance(loss, RankingLoss) and settings.get("false_negative_masking"):
-        loss.guide = _guide(encoder, loss.known, texts.roles, progress)
+        positives, roles = loss.known, texts.roles
+        vectors = known.once(
+            "guide", lambda: _vectors_of_guide(encoder, positives, roles, progress), large=True
+        )
+        loss.guide = Guide(positives, *vectors)
     if isinstance(loss, (HeadLoss, ProxyAnchorLoss)) and warm_head:
-        _start_head(loss, encoder, rows)
+        head = loss
+        head.head.start_from(*known.once("head", lambda: _some_embedded(head, encoder, rows)))
     by_label = isinstance(loss, (LabelContrastiveLoss, BatchHardTripletLoss))
     batches = LabelBatches if by_label else ShuffledBatches
     return Objective(settings["loss"], rows, texts.roles, loss, batches, classes, most)
@@ -160,12 +170,13 @@ def _table(texts: TrainingRows, classes: Sequence[Any]) -> Dataset:
     return Dataset.from_dict({**columns, "label": labels})
 
 
-def _guide(
+def _vectors_of_guide(
     encoder: Encoder,
     known: KnownPositives,
     roles: Mapping[str, Role | None],
     progress: Callable[[int, int], None] | None,
-) -> Guide:
+) -> list[np.ndarray]:
+    """Return what the model makes of the texts of *known*, as anchors and as documents."""
     queries, documents = np.unique(known.anchor), np.unique(known.documents)
     total = len(queries) + len(documents)
     vectors: list[np.ndarray] = []
@@ -175,12 +186,14 @@ def _guide(
         full = np.zeros((len(known.texts), encoder.dimension), dtype=np.float32)
         full[wanted] = encoder.embed([known.texts[text] for text in wanted], role=role, progress=told)
         vectors.append(full)
-    return Guide(known, *vectors)
+    return vectors
 
 
 @torch.no_grad()
-def _start_head(loss: HeadLoss | ProxyAnchorLoss, encoder: Encoder, rows: Dataset) -> None:
-    """Start the head from the embeddings of some rows, as many of each class where there are classes."""
+def _some_embedded(
+    loss: HeadLoss | ProxyAnchorLoss, encoder: Encoder, rows: Dataset
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return embeddings and labels of some rows, as many of each class where there are classes."""
     labels = np.asarray(list(rows["label"]))
     groups = labels if np.issubdtype(labels.dtype, np.integer) else np.zeros(len(labels), dtype=int)
     order = np.argsort(groups, kind="stable")
@@ -195,4 +208,4 @@ def _start_head(loss: HeadLoss | ProxyAnchorLoss, encoder: Encoder, rows: Datase
         for part in np.array_split(chosen, -(-len(chosen) // 64))
     ]
     encoder.model.train(was_training)
-    loss.head.start_from(torch.cat(vectors).float(), torch.from_numpy(labels[chosen]))
+    return torch.cat(vectors).float(), torch.from_numpy(labels[chosen])

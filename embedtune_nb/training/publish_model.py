@@ -19,7 +19,8 @@ from embedtune_nb.evaluation.verdict import Verdict
 from embedtune_nb.plan.plan import Plan
 from embedtune_nb.store.publish import check as check_files
 
-_RECORD = "embedtune.json"
+#: What a published model's record is called.
+RECORD = "embedtune.json"
 _VERSIONS_OF = ("sentence-transformers", "transformers", "torch", "numpy")
 
 
@@ -35,6 +36,7 @@ def write_model(
     forgotten: Forgetting,
     check: dict[str, Any],
     merged: dict[str, Any] | None = None,
+    sweep: dict[str, Any] | None = None,
 ) -> None:
     """Write record and card of a model beside its weights.
 
@@ -54,6 +56,9 @@ def write_model(
         What :func:`embedtune_nb.training.reload_check.reload_check` found.
     merged
         Of a model that was merged with its base: ``from`` and ``weight``.
+    sweep
+        Of a model that a sweep chose: ``trial``, the index of this one, how many ``trials`` were counted, by
+        which ``metric``, and the ``decision``.
     """
     record = {
         "format": 1,
@@ -74,8 +79,11 @@ def write_model(
     }
     if merged is not None:
         record["merged"] = merged
-    (target / _RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False))
-    card = _card(plan, verdict, further, before, after, forgotten, check, merged)
+    if sweep is not None:
+        record["sweep"] = sweep
+    (target / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False))
+    origin = _merged(merged) + _chosen(sweep)
+    card = _card(plan, verdict, further, before, after, forgotten, check, origin)
     (target / "README.md").write_text(card)
 
 
@@ -92,7 +100,7 @@ def published_by(folder: Path, job_id: str) -> dict[str, Any] | None:
     if not folder.exists():
         return None
     try:
-        record = json.loads((folder / _RECORD).read_text())
+        record = json.loads((folder / RECORD).read_text())
     except (OSError, ValueError):
         record = {}
     if record.get("job") != job_id:
@@ -112,7 +120,7 @@ def _card(
     after: Evaluation,
     forgotten: Forgetting,
     check: dict[str, Any],
-    merged: dict[str, Any] | None,
+    origin: str,
 ) -> str:
     """Return the model card; it quotes no text of the user's data."""
     rows = "\n".join(
@@ -134,7 +142,7 @@ pipeline_tag: sentence-similarity
 # {plan.name}
 
 {plan.base["id"]} tuned on {plan.data["rows"]:,} rows of kind {plan.data["kind"]} (loss: {plan["loss"]}).
-{_merged(merged)}
+{origin}
 {verdict}
 {_further(plan, further)}
 Judged on {verdict.queries:,} held-out {verdict.unit} that chose nothing; interval by paired bootstrap.
@@ -199,6 +207,20 @@ def _merged(merged: dict[str, Any] | None) -> str:
     return (
         f"\nIts weights are {merged['weight']:.0%} those of {merged['from']}, the rest those of the base "
         "model (linear interpolation).\n"
+    )
+
+
+def _chosen(sweep: dict[str, Any] | None) -> str:
+    if sweep is None:
+        return ""
+    winner = sweep["decision"].get("winner", sweep["trial"])
+    if winner != sweep["trial"]:
+        return (
+            f"\nTrial {sweep['trial']} of a sweep, picked by hand; the sweep itself chose trial {winner}.\n"
+        )
+    return (
+        f"\nTrial {sweep['trial']} of a sweep, chosen by {directed_name(sweep['metric'])} on held-out data "
+        "that is not part of what it is judged on below.\n"
     )
 
 

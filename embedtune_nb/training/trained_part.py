@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.encoder.encoder import Encoder
+from embedtune_nb.encoder.load import load_folder
 from embedtune_nb.plan.rows import training_rows
 from embedtune_nb.store.events import Event, Measured, Notice, Phase
-from embedtune_nb.training.adapter import AdapterEncoder, adapt
+from embedtune_nb.training.adapter import AdapterEncoder, SavedAdapterEncoder, adapt, read_once
 from embedtune_nb.training.base_vectors import CACHE_BYTES
 from embedtune_nb.training.closed_form import closed_form, closed_form_for_queries
 from embedtune_nb.training.lora import LoraLayers
+from embedtune_nb.training.shared import Known
 from embedtune_nb.training.trained_weights import count_weights
 
 Progress = Callable[[int, int], None]
@@ -33,18 +36,24 @@ class WholeModel:
         Plan settings by name, as plain values.
     emit
         Takes events.
+    known
+        What is known of the base model.
     """
 
-    def __init__(self, settings: Mapping[str, Any], emit: Callable[[Event], None]) -> None:
-        self.settings, self.emit = settings, emit
+    def __init__(self, settings: Mapping[str, Any], emit: Callable[[Event], None], known: Known) -> None:
+        self.settings, self.emit, self.known = settings, emit, known
 
-    def on(self, base: Encoder, spec: Mapping[str, Any]) -> Encoder:
-        """Return the encoder that is evaluated and trained, given the loaded *base* and its spec."""
-        return base
+    def on(self, load: Callable[[], Encoder], spec: Mapping[str, Any]) -> Encoder:
+        """Return the encoder that is evaluated and trained; *load* loads the base of that *spec*."""
+        return load()
 
     def base_beside(self, encoder: Encoder, load: Callable[[], Encoder]) -> Encoder:
         """Return the untrained base model, although *encoder* has begun to learn; *load* loads it anew."""
         return load()
+
+    def trained(self, folder: Path, encoder: Encoder) -> Encoder:
+        """Return the model that was saved in *folder* after training; *encoder* is one not yet trained."""
+        return Encoder(load_folder(folder))
 
     def begin(
         self, encoder: Encoder, train: Datasource, *, further: Further = (), resumed: bool, progress: Progress
@@ -63,14 +72,21 @@ class WholeModel:
 class OnlyAdapter(WholeModel):
     """An adapter is trained on the kept vectors of the frozen base model."""
 
-    def on(self, base: Encoder, spec: Mapping[str, Any]) -> Encoder:
-        """Put an untrained adapter on *base*; it gives the base's vectors until it is trained."""
-        return adapt(base, spec, self.settings)
+    def on(self, load: Callable[[], Encoder], spec: Mapping[str, Any]) -> Encoder:
+        """Put an untrained adapter on the base; it gives the base's vectors until it is trained."""
+        base = self.known.once("read once", lambda: read_once(load(), spec, self.settings), large=True)
+        self._computed_before = base.vectors.computed
+        return adapt(base, self.settings)
 
     def base_beside(self, encoder: Encoder, load: Callable[[], Encoder]) -> Encoder:
         """Return the frozen base model with its kept vectors."""
         assert isinstance(encoder, AdapterEncoder), "made by `on`"
         return encoder.without_adapter()
+
+    def trained(self, folder: Path, encoder: Encoder) -> Encoder:
+        """Return the saved model, reading through the kept vectors of *encoder*."""
+        assert isinstance(encoder, AdapterEncoder), "made by `on`"
+        return SavedAdapterEncoder(load_folder(folder), encoder.base)
 
     def begin(
         self, encoder: Encoder, train: Datasource, *, further: Further = (), resumed: bool, progress: Progress
@@ -81,7 +97,7 @@ class OnlyAdapter(WholeModel):
         for data, settings in ((train, self.settings), *further):
             rows = training_rows(data, settings["loss"], settings.get("hard_negatives"))
             for name, texts in rows.texts.items():
-                encoder.embed(texts, role=rows.roles[name], progress=progress)
+                encoder.read(texts, role=rows.roles[name], progress=progress)
         self._tell_sizes(encoder)
         self._tell_store(encoder)
         if self.settings.get("adapter_start") == "closed_form" and not resumed:
@@ -90,10 +106,10 @@ class OnlyAdapter(WholeModel):
 
     def _tell_store(self, encoder: AdapterEncoder) -> None:
         vectors = encoder.vectors
-        store = vectors.store
+        store, computed = vectors.store, vectors.computed - self._computed_before
         self.emit(
             Notice(
-                f"The base model read {vectors.computed:,} texts; the vectors of the others were kept. Kept "
+                f"The base model read {computed:,} texts; the vectors of the others were kept. Kept "
                 f"vectors take {store.size_bytes / 1e6:,.1f} MB in {store.folder.parent}, at most "
                 f"{CACHE_BYTES / 1e9:g} GB; the longest unused go first."
             )
@@ -123,8 +139,8 @@ class OnlyLora(WholeModel):
         self.emit(Notice(f"LoRA is merged in; vectors changed by at most {difference:.1e} through that."))
 
 
-def part_to_train(settings: Mapping[str, Any], emit: Callable[[Event], None]) -> WholeModel:
+def part_to_train(settings: Mapping[str, Any], emit: Callable[[Event], None], known: Known) -> WholeModel:
     """Return what *settings* say shall be trained."""
     if settings.get("adapter"):
-        return OnlyAdapter(settings, emit)
-    return OnlyLora(settings, emit) if settings.get("lora_rank") else WholeModel(settings, emit)
+        return OnlyAdapter(settings, emit, known)
+    return (OnlyLora if settings.get("lora_rank") else WholeModel)(settings, emit, known)

@@ -91,6 +91,8 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         Steps between checkpoints; ``None`` for one every few minutes.
     checkpoint_limit
         How many checkpoints are kept, also after the run (0: all); ``None`` for the newest until then.
+    resumable
+        Whether checkpoints are written at all.
     texts_seen
         Texts stepped through so far in this process.
     """
@@ -117,6 +119,7 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         self.checkpoint: Path | None = None
         self.checkpoint_steps: int | None = None
         self.checkpoint_limit: int | None = None
+        self.resumable = True
         self.texts_seen = 0
         self.measured: dict[str, dict[str, Any]] = {}
         self.selection: EvaluateAndSelect | None = None
@@ -298,6 +301,8 @@ class FinetuneTrainer(SentenceTransformerTrainer):
         """Add none: the library's model card quotes training texts."""
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        if not self.resumable:
+            return
         selection = self.selection
         best = selection.best if selection else None
         run_state = {

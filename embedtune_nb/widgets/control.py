@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -66,21 +67,21 @@ class JobControl(Widget, stem="control"):
     Parameters
     ----------
     commands
-        What to call, by name. A command may run on any thread beside the user's cell, so it must
-        only set a flag and return.
+        What to call, by name, with the message's values as keyword arguments. A command may run on any
+        thread beside the user's cell, so it must only set a flag and return.
     note
         Shown on the button where clicks arrive late.
     """
 
     note = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(self, commands: Mapping[str, Callable[[], None]], *, note: str = "") -> None:
+    def __init__(self, commands: Mapping[str, Callable[..., None]], *, note: str = "") -> None:
         super().__init__(note=note)
         self._commands = dict(commands)
         self.on_msg(self._obey)
 
     @classmethod
-    def detached(cls, commands: Mapping[str, Callable[[], None]]) -> JobControl:
+    def detached(cls, commands: Mapping[str, Callable[..., None]]) -> JobControl:
         """Make a control whose clicks do not wait for the cell that made it, where the kernel allows it."""
         control, prompt = outside_the_cell(lambda: cls(commands))
         if not prompt:
@@ -89,8 +90,14 @@ class JobControl(Widget, stem="control"):
 
     def _obey(self, _widget: Widget, message: Any, _buffers: Any) -> None:
         name = message.get("command") if isinstance(message, dict) else None
-        if isinstance(name, str) and name in self._commands:
-            self._commands[name]()
+        if not isinstance(name, str) or name not in self._commands:
+            return
+        command, values = self._commands[name], message.get("values", {})
+        try:
+            inspect.signature(command).bind(**values)
+        except TypeError:  # a message that fits no command is none
+            return
+        command(**values)
 
     def __repr__(self) -> str:
         return f"JobControl({', '.join(self._commands)})"

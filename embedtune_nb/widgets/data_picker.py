@@ -14,7 +14,7 @@ import pandas as pd
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.kinds import MEANING, OPTIONAL_ROLES, READY_KINDS
 from embedtune_nb.widgets.data_choice import READY_MADE, DataChoice, RoleReading, find_data, read_roles
-from embedtune_nb.widgets.studio_errands import Errands
+from embedtune_nb.widgets.errands import Errands
 from embedtune_nb.widgets.studio_parts import CodeLine, complaint, first_sentence, small
 from embedtune_nb.widgets.studio_view import Form, column, labelled, show_html, styled
 

@@ -1,4 +1,4 @@
-"""The one writer of a monitor: a background thread that carries a job's feed to the browser."""
+"""The one writer of a widget: a background thread that carries a job's feed to the browser."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ CURVE_SECONDS = 0.25
 SUMMARY_SECONDS = 0.5
 
 
-class Publisher:
-    """Poll *feed*, send new points as binary deltas and the summary as a trait, until the job has ended.
+class FeedPublisher:
+    """Poll a feed on a thread of its own until the job has ended; what to send is a subclass's matter.
 
     Only this thread writes to the widget: two writers could interleave their messages. What the
     browser asks for is noted as an event and answered here.
@@ -27,19 +27,19 @@ class Publisher:
     Parameters
     ----------
     feed
-        A job's feed, with `poll()` and `snapshot`.
-    monitor
+        With `poll()` and `snapshot`.
+    widget
         The widget to write to.
     """
 
-    def __init__(self, feed: Any, monitor: TrainingMonitor) -> None:
-        self._feed, self._monitor = feed, monitor
-        # how many points of a series were sent, and step and time of the last of them
-        self._sent: dict[str, tuple[int, tuple[float, float]]] = {}
-        self._snapshot_wanted, self._log_wanted = threading.Event(), threading.Event()
-        self._regressions_wanted = threading.Event()
+    poll_seconds = POLL_SECONDS
+
+    def __init__(self, feed: Any, widget: Any) -> None:
+        self._feed, self._widget = feed, widget
         self._wake, self._closed = threading.Event(), threading.Event()
         self._complaint = ""
+        #: whether the feed changed since this was last set to False
+        self._fresh = True
         self._lifecycle = threading.Lock()
         self._running = False
         self._thread: threading.Thread | None = None
@@ -65,18 +65,6 @@ class Publisher:
         if self._thread is not None:
             self._thread.join(timeout)
 
-    def want_snapshot(self) -> None:
-        """Send every series from its first point: a view is new or has missed something."""
-        self._ask(self._snapshot_wanted)
-
-    def want_log(self) -> None:
-        """Send the end of the job's log."""
-        self._ask(self._log_wanted)
-
-    def want_regressions(self) -> None:
-        """Look for what got worse; that takes seconds, and a job that has ended has nothing else to tell."""
-        self._ask(self._regressions_wanted)
-
     def complain(self, text: str) -> None:
         """Show *text* in the widget's error area."""
         self._complaint = text
@@ -93,31 +81,77 @@ class Publisher:
         except Exception as error:  # nobody reads a thread's traceback
             self._running = False
             if not self._closed.is_set():
-                self._monitor.error = f"The monitor cannot read this job: {error}"
+                self._widget.error = f"The monitor cannot read this job: {error}"
 
     def _follow(self) -> None:
-        curves_due = summary_due = 0.0
         while not self._closed.is_set():
             self._wake.clear()
-            self._feed.poll()
-            final = self._feed.snapshot.state in FINAL_STATES
-            now = time.monotonic()
+            self._fresh |= self._feed.poll()
+            final = self._state() in FINAL_STATES
             self._answer()
-            if final or now >= curves_due:
-                curves_due = now + CURVE_SECONDS
-                self._send_new_points()
-            if final or now >= summary_due:
-                summary_due = now + SUMMARY_SECONDS
-                self._write_summary(final)
+            if self._complaint:
+                self._widget.error, self._complaint = self._complaint, ""
+            self._send(time.monotonic(), final)
             if final and self._rest():
                 return
-            self._wake.wait(POLL_SECONDS)
+            self._wake.wait(self.poll_seconds)
 
     def _rest(self) -> bool:
         """Agree to end, unless a wish arrived meanwhile; a later one starts a new thread."""
         with self._lifecycle:
             self._running = self._wake.is_set()
             return not self._running
+
+    def _state(self) -> str:
+        return self._feed.snapshot.state
+
+    def _answer(self) -> None:
+        """Send what the browser asked for."""
+        raise NotImplementedError
+
+    def _send(self, now: float, final: bool) -> None:
+        """Send what is new and due at *now*, everything if the job is *final*."""
+        raise NotImplementedError
+
+
+class Publisher(FeedPublisher):
+    """Send new points of the curves as binary deltas and the summary as a trait.
+
+    Parameters
+    ----------
+    feed
+        A job's feed.
+    monitor
+        The widget to write to.
+    """
+
+    def __init__(self, feed: Any, monitor: TrainingMonitor) -> None:
+        super().__init__(feed, monitor)
+        # how many points of a series were sent, and step and time of the last of them
+        self._sent: dict[str, tuple[int, tuple[float, float]]] = {}
+        self._snapshot_wanted, self._log_wanted = threading.Event(), threading.Event()
+        self._regressions_wanted = threading.Event()
+        self._curves_due = self._summary_due = 0.0
+
+    def want_snapshot(self) -> None:
+        """Send every series from its first point: a view is new or has missed something."""
+        self._ask(self._snapshot_wanted)
+
+    def want_log(self) -> None:
+        """Send the end of the job's log."""
+        self._ask(self._log_wanted)
+
+    def want_regressions(self) -> None:
+        """Look for what got worse; that takes seconds, and a job that has ended has nothing else to tell."""
+        self._ask(self._regressions_wanted)
+
+    def _send(self, now: float, final: bool) -> None:
+        if final or now >= self._curves_due:
+            self._curves_due = now + CURVE_SECONDS
+            self._send_new_points()
+        if final or now >= self._summary_due:
+            self._summary_due = now + SUMMARY_SECONDS
+            self._write_summary(final)
 
     def _answer(self) -> None:
         if self._snapshot_wanted.is_set():
@@ -126,12 +160,10 @@ class Publisher:
             self._send_new_points(kind="snapshot")
         if self._log_wanted.is_set():
             self._log_wanted.clear()
-            self._monitor.send({"type": "log", "text": self._monitor.read_log()})
+            self._widget.send({"type": "log", "text": self._widget.read_log()})
         if self._regressions_wanted.is_set():
             self._regressions_wanted.clear()
-            self._monitor.find_regressions()
-        if self._complaint:
-            self._monitor.error, self._complaint = self._complaint, ""
+            self._widget.find_regressions()
 
     def _send_new_points(self, kind: str = "append") -> None:
         if self._rewritten():
@@ -146,7 +178,7 @@ class Publisher:
                 buffers.append(b"".join(array("f", column[start:end]).tobytes() for column in columns))
                 self._sent[name] = end, (series.step[-1], series.wall[-1])
         if parts or kind == "snapshot":
-            self._monitor.send({"type": kind, "parts": parts}, buffers=buffers)
+            self._widget.send({"type": kind, "parts": parts}, buffers=buffers)
 
     def _rewritten(self) -> bool:
         """Whether points that were sent are no more: a resumed run repeats steps after its checkpoint."""
@@ -159,7 +191,7 @@ class Publisher:
     def _write_summary(self, final: bool) -> None:
         snapshot = self._feed.snapshot
         # The traits compare their values, so what has not changed is not sent again.
-        self._monitor.recipe = recipe_of(snapshot)
+        self._widget.recipe = recipe_of(snapshot)
         if final:
-            self._monitor.log_tail = self._monitor.read_log()
-        self._monitor.summary = summary_of(snapshot)
+            self._widget.log_tail = self._widget.read_log()
+        self._widget.summary = summary_of(snapshot)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from embedtune_nb.evaluation.figures import figures
 from embedtune_nb.evaluation.metrics import display_name
 from embedtune_nb.evaluation.verdict import Verdict
-from embedtune_nb.jobs.feed import FINAL_STATES
+from embedtune_nb.jobs.feed import FINAL_STATES, unit_of
 from embedtune_nb.widgets.summary import finite, live_metric, recipe_of, series_frame
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ def top_line(snapshot: Any) -> str:
     if snapshot.reason:
         line += f" ({first_line(snapshot.reason)})"
     if snapshot.steps_total:
-        line += f", step {snapshot.steps_completed}/{snapshot.steps_total}"
+        line += f", {unit_of(snapshot.kind)} {snapshot.steps_completed}/{snapshot.steps_total}"
+    if snapshot.kind == "sweep" and snapshot.best:
+        line += f", best {title(snapshot.best['name'])} {snapshot.best['value']:.3f}"
     if snapshot.eta_seconds is not None and snapshot.state not in FINAL_STATES:
         line += f", ETA {clock(snapshot.eta_seconds)}"
     return line
@@ -68,27 +70,33 @@ def chart_of(snapshot: Any) -> alt.Chart:
 
 def text_html(snapshot: Any) -> str:
     """Return top line and table; cheap enough to travel with every repr."""
-    return _page(snapshot, picture="")
+    return page(snapshot, _facts_table(snapshot))
 
 
 def picture_html(snapshot: Any) -> str:
     """Return top line, the curves, and the table."""
-    return _page(snapshot, picture=curves_html(snapshot))
+    return page(snapshot, curves_html(snapshot) + _facts_table(snapshot))
 
 
 def curves_html(snapshot: Any) -> str:
-    """Return the curves as one SVG, or nothing where there are no points.
+    """Return the curves as one SVG, or nothing where there are no points."""
+    if not any(len(series.step) for series in snapshot.series.values()):
+        return ""
+    label = f"Training loss and {title(live_metric(snapshot))} of {snapshot.name}"
+    return image_html(chart_of(snapshot), label)
+
+
+def image_html(chart: Any, label: str) -> str:
+    """Return *chart* as an image that needs nothing but itself.
 
     The SVG travels as an image: pages that strip inline SVG still show it, and its colours are
     chosen to read on white and on black.
     """
     from embedtune_nb import charts
 
-    if not any(len(series.step) for series in snapshot.series.values()):
-        return ""
-    encoded = base64.b64encode(charts.svg(chart_of(snapshot)).encode()).decode()
-    label = escape(f"Training loss and {title(live_metric(snapshot))} of {snapshot.name}", quote=True)
-    return f'<img src="data:image/svg+xml;base64,{encoded}" alt="{label}" style="max-width:100%;height:auto">'
+    encoded = base64.b64encode(charts.svg(chart).encode()).decode()
+    alt = escape(label, quote=True)
+    return f'<img src="data:image/svg+xml;base64,{encoded}" alt="{alt}" style="max-width:100%;height:auto">'
 
 
 def run_html(snapshot: Any) -> str:
@@ -101,7 +109,8 @@ def title(series: str) -> str:
     return display_name(series.rsplit("/", 1)[-1])
 
 
-def _page(snapshot: Any, picture: str) -> str:
+def page(snapshot: Any, body: str) -> str:
+    """Return *body*, which is HTML, below the top line of the job and what is to be said about its end."""
     sign = _STATE_SIGNS.get(snapshot.state, "?")
     line, explanation = top_line(snapshot), ""
     if snapshot.verdict:
@@ -111,8 +120,11 @@ def _page(snapshot: Any, picture: str) -> str:
     head += f"<p>{escape(explanation)}</p>" if explanation else ""
     levers = "".join(f"<li>{escape(str(lever))}</li>" for lever in snapshot.levers or [])
     advice = f"<ul>{levers}</ul>" if levers else ""
-    table = _table([*_values(snapshot), *_run_facts(snapshot)])
-    return f'<div class="etn-static">{head}{advice}{picture}{table}</div>'
+    return f'<div class="etn-static">{head}{advice}{body}</div>'
+
+
+def _facts_table(snapshot: Any) -> str:
+    return _table([*_values(snapshot), *_run_facts(snapshot)])
 
 
 def _table(facts: list[tuple[str, str]]) -> str:
@@ -128,7 +140,7 @@ def _table(facts: list[tuple[str, str]]) -> str:
 def _run_facts(snapshot: Any) -> list[tuple[str, str]]:
     facts = [("plan", " · ".join(recipe_of(snapshot)["line"]))]
     if snapshot.steps_total:
-        facts.append(("steps", f"{snapshot.steps_completed} of {snapshot.steps_total}"))
+        facts.append((f"{unit_of(snapshot.kind)}s", f"{snapshot.steps_completed} of {snapshot.steps_total}"))
     if snapshot.elapsed:
         facts.append(("time", clock(snapshot.elapsed)))
     if snapshot.texts_per_second:

@@ -15,8 +15,8 @@ from embedtune_nb.jobs.job import Job
 from embedtune_nb.models.finetuned import FinetunedEmbeddingModel
 from embedtune_nb.plan.plan import Plan
 from embedtune_nb.plan.resolve import resolve
+from embedtune_nb.widgets.errands import Errands
 from embedtune_nb.widgets.studio_data import DataStep
-from embedtune_nb.widgets.studio_errands import Errands
 from embedtune_nb.widgets.studio_model import ModelStep
 from embedtune_nb.widgets.studio_parts import CodeLine, StudioRail
 from embedtune_nb.widgets.studio_plan import PlanStep, standing_of, start_job

@@ -9,9 +9,9 @@ from typing import Any
 
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.errors import EmbedtuneError, PlanError, did_you_mean
-from embedtune_nb.plan.hyperparams import check_hyperparams
 from embedtune_nb.plan.losses import DEFAULT_LOSS, LOSSES
 from embedtune_nb.plan.plan import Plan
+from embedtune_nb.plan.wishes import check_hyperparams
 from embedtune_nb.store.names import check_name
 from embedtune_nb.widgets.data_choice import DataChoice
 from embedtune_nb.widgets.studio_code import studio_code

@@ -10,7 +10,7 @@ from typing import Any
 
 import ipywidgets
 
-from embedtune_nb.widgets.studio_errands import Errands
+from embedtune_nb.widgets.errands import Errands
 from embedtune_nb.widgets.studio_state import StudioState
 
 

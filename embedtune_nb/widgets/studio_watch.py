@@ -8,7 +8,7 @@ import ipywidgets
 
 from embedtune_nb.evaluation.figures import figures
 from embedtune_nb.jobs.job import Job
-from embedtune_nb.widgets.monitor import TrainingMonitor
+from embedtune_nb.widgets.job_view import view_of
 from embedtune_nb.widgets.studio_follow import Follower
 from embedtune_nb.widgets.studio_parts import complaint, heading, say, small
 from embedtune_nb.widgets.studio_state import JobLine
@@ -47,7 +47,7 @@ class WatchStep(StepView):
         """Show *job* and follow it; call it while holding the lock."""
         self._leave()
         self.job = job
-        self._stage.children = (TrainingMonitor(job),)
+        self._stage.children = (view_of(job),)
         self._follower = Follower(job, self._changed)
 
     def refresh(self) -> None:

@@ -61,11 +61,12 @@ def _with_figures(verdict: dict[str, Any]) -> dict[str, Any]:
 
 def _what_next(snapshot: Any) -> list[str]:
     """Lines that work in any notebook: the one that shows the job need not have it in a variable."""
-    if snapshot.kind != "finetune":
+    if snapshot.kind not in ("finetune", "sweep"):
         return [f"{_IMPORT}; et.Job.open({json.dumps(snapshot.id)}).result()"]
     return [
         f"{_IMPORT}; model = et.FinetunedEmbeddingModel.open({json.dumps(snapshot.name)})",
         "model.verdict",
+        *(["model.trials.to_frame()"] if snapshot.kind == "sweep" else []),
         "model.map()",
         *(["model.regressions()"] if (snapshot.verdict or {}).get("losses") else []),
         f"model.save_report({json.dumps(f'{snapshot.name}.html')})",

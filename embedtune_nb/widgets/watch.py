@@ -18,8 +18,9 @@ _LAST_SECONDS = 15.0
 def watch(job: Any) -> None:
     """Show *job* live and wait for its end; an interrupt of the cell ends the waiting only.
 
-    In a notebook this displays a :class:`TrainingMonitor`, and below it, when the job ends, its
-    static twin: ordinary output, so that the saved notebook tells its story without a kernel.
+    In a notebook this displays a :class:`TrainingMonitor`, of a sweep a :class:`TrialBrowser`, and below
+    it, when the job ends, its static twin: ordinary output, so that the saved notebook tells its story
+    without a kernel.
     Elsewhere it writes text to standard error, in place on a terminal, else a line for every tenth.
 
     Parameters
@@ -64,24 +65,38 @@ class NotebookWatch:
     def __init__(self, job: Any) -> None:
         from IPython.display import HTML, display
 
-        from embedtune_nb.widgets.monitor import TrainingMonitor
+        from embedtune_nb.widgets.job_view import view_of
+        from embedtune_nb.widgets.trial_browser import TrialBrowser
 
-        self._feed = job.feed()
-        self.monitor = TrainingMonitor(job)
+        self._job, self._feed = job, job.feed()
+        self.monitor = view_of(job)
         display(self.monitor)
         self._place = display(HTML(""), display_id=True)
-        self._thread = threading.Thread(target=self._leave_twin, name="embedtune-twin", daemon=True)
-        self._thread.start()
+        self._follow()
+        if isinstance(self.monitor, TrialBrowser):
+            self.monitor.when_grown = self._follow  # the picture of a sweep that went on is drawn anew
 
     def finish(self) -> None:
         """Wait until the static twin stands in the notebook."""
         self._thread.join(_LAST_SECONDS)
 
+    def _follow(self) -> None:
+        self._thread = threading.Thread(target=self._leave_twin, name="embedtune-twin", daemon=True)
+        self._thread.start()
+
     def _leave_twin(self) -> None:
         from IPython.display import HTML
 
         if _until_final(self._feed, lambda snapshot: None):
-            self._place.update(HTML(static_twin.picture_html(self._feed.snapshot)))
+            self._place.update(HTML(self._twin()))
+
+    def _twin(self) -> str:
+        if self._feed.snapshot.kind == "sweep":
+            from embedtune_nb.sweep.reading import trials_of_job
+            from embedtune_nb.widgets.sweep_twin import picture_html
+
+            return picture_html(trials_of_job(self._job))
+        return static_twin.picture_html(self._feed.snapshot)
 
 
 class TerminalWatch:
@@ -164,11 +179,18 @@ def fraction_done(snapshot: Any) -> float | None:
 
 
 def progress_line(snapshot: Any) -> str:
-    """Return e.g. `api-docs: training 56 %, step 84/150, loss 0.412, 271 texts/s, ETA 0:48`."""
+    """Return e.g. `api-docs: training 56 %, step 84/150, loss 0.412, 271 texts/s, ETA 0:48`.
+
+    Of a sweep: `api-docs: trial 4/9, best NDCG@10 0.613, ETA 3:20`.
+    """
     done = fraction_done(snapshot)
     parts = [
         f"{snapshot.name}: {snapshot.phase or snapshot.state}" + ("" if done is None else f" {done:.0%}")
     ]
+    if snapshot.phase == "trials" and snapshot.steps_total:
+        parts = [f"{snapshot.name}: trial {snapshot.steps_completed}/{snapshot.steps_total}"]
+    if snapshot.kind == "sweep" and snapshot.best:
+        parts.append(f"best {static_twin.title(snapshot.best['name'])} {snapshot.best['value']:.3f}")
     if snapshot.phase == "training" and snapshot.steps_total:
         parts.append(f"step {snapshot.steps_completed}/{snapshot.steps_total}")
         loss = snapshot.series.get(static_twin.LOSS)

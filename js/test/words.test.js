@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clock, number } from "../src/monitor/format.js";
+import { clock, number } from "../src/shared/format.js";
 import { phaseText, segments } from "../src/monitor/phases.js";
 import { smooth } from "../src/monitor/smoothing.js";
 

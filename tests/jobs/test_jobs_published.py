@@ -26,16 +26,16 @@ SETTINGS = {"adapter": "linear", "epochs": 1, "eval_steps": "off", "early_stoppi
 WORKER = """
 import os, signal, sys
 from embedtune_nb import worker
-from embedtune_nb.training import finetune
+from embedtune_nb.training import finish
 
-publish = finetune.publish
+publish = finish.publish
 
-def publish_and_die(*arguments):
-    publish(*arguments)
+def publish_and_die(*arguments, **options):
+    publish(*arguments, **options)
     os.kill(os.getpid(), signal.SIGKILL)
 
-finetune.publish = publish_and_die
-finetune.reload_check = lambda *_, **__: {
+finish.publish = publish_and_die
+finish.reload_check = lambda *_, **__: {
     "texts": 0, "largest_difference": 0.0, "metric": "accuracy", "score": 0.0
 }
 worker.main(sys.argv[1:])

@@ -65,6 +65,19 @@ def test_a_scored_memoryset_is_a_regression(instructed_bert, topics, home):
         base.plan(scored, label_column="label")
 
 
+def test_a_memoryset_is_swept_as_it_is_trained_from(memoryset, instructed_bert):
+    base = et.PretrainedEmbeddingModel(str(instructed_bert))
+    sweep = base.plan(memoryset, hyperparams={"learning_rate": (1e-5, 1e-3)}, trial_count=5)
+    assert (sweep.kind, [axis.name for axis in sweep.space]) == ("sweep", ["learning_rate"])
+    assert (sweep["instruction"], sweep.data["name"]) == (TASK, "topics")
+    scored = et.ScoredMemoryset.from_pandas(
+        "word-counts",
+        memoryset.to_datasource().frames["examples"].assign(score=lambda rows: rows["value"].str.len()),
+        embedding_model=base,
+    )
+    assert base.plan(scored, trial_count=3)["metric"] == "mae"
+
+
 def test_the_published_model_reads_the_instruction_without_us(tuned, topics):
     texts = topics["value"].tolist()[:12]
     stranger = SentenceTransformer(str(tuned.path), device="cpu")

@@ -17,7 +17,6 @@ from embedtune_nb.errors import (
     LossError,
     NameRefusedError,
     NotFoundError,
-    NotYetError,
     PlanError,
     StoreError,
 )
@@ -183,8 +182,8 @@ def test_two_kernels_that_ask_at_once_start_one_job(base, labelled, tiny_bert, h
         ({"hyperparams": {"learning_rte": 1}}, PlanError, "learning_rate"),
         ({"loss": "contrastiv"}, LossError, "contrastive"),
         ({"loss": "cosent"}, PlanError, "labeled"),
-        ({"trial_count": 3}, NotYetError, "sweep"),
-        ({"hyperparams": {"learning_rate": (1e-5, 1e-3)}}, NotYetError, "sweep"),
+        ({"trial_count": 0}, PlanError, "whole number"),
+        ({"hyperparams": {"learning_rate": (1e-5, 1e-3)}}, PlanError, "trial_count"),
         ({"if_exists": "replace"}, PlanError, "open"),
         ({"executor": "proces"}, PlanError, "process"),
         ({"data": [("one.csv", "prediction"), ("two.csv", "contrastive")]}, DataError, "a DataFrame"),

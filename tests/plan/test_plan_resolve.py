@@ -168,11 +168,12 @@ def test_eval_method_neighbor_needs_labels(plan_for, pairs):
         ({"name": "../x"}, NameRefusedError, "name"),
         ({"loss": "contrastve"}, LossError, "contrastive"),
         ({"loss": "cosent"}, LossError, "does not fit labeled data"),
-        ({"trial_count": 3}, NotYetError, "sweep"),
+        ({"trial_count": 0}, PlanError, "trial_count is 0"),
         ({"executor": "tread"}, PlanError, "thread"),
         ({"executor": "torchrun"}, NotYetError, "torchrun"),
         ({"seed": -1}, PlanError, "seed"),
-        ({"hyperparams": {"batch_size": [32, 64]}}, NotYetError, "range"),
+        ({"hyperparams": {"batch_size": [32, 64]}}, PlanError, "range"),
+        ({"loss": ["prediction", "contrastive"]}, PlanError, "list to search"),
     ],
 )
 def test_what_would_fail_later_is_refused_now(base, labeled, options, error, named):

@@ -1,5 +1,7 @@
 """A published folder is whole or absent; damage is found."""
 
+import threading
+
 import pytest
 
 from embedtune_nb.errors import AlreadyExistsError, IntegrityError
@@ -71,3 +73,51 @@ def test_a_folder_without_manifest_never_counts(tmp_path):
 def test_removal_leaves_no_trace(tmp_path):
     store.remove(store.publish(tmp_path / "m", _build))
     assert list(tmp_path.iterdir()) == []
+
+
+def _build_other(folder):
+    (folder / "other.txt").write_text("newer")
+
+
+@pytest.mark.parametrize("in_one_step", [True, False])
+def test_a_folder_takes_the_place_of_another(tmp_path, monkeypatch, in_one_step):
+    if not in_one_step:
+        monkeypatch.setattr("embedtune_nb.store.exchange._in_one_step", lambda one, other: False)
+    store.publish(tmp_path / "m", _build)
+    folder = store.publish(tmp_path / "m", _build_other, replace=True)
+    store.check(folder, hashes=True)
+    assert {path.name for path in folder.iterdir()} == {"other.txt", store.MANIFEST}
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+def test_a_replacement_that_fails_leaves_what_stood(tmp_path):
+    store.publish(tmp_path / "m", _build)
+
+    def broken(folder):
+        _build_other(folder)
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        store.publish(tmp_path / "m", broken, replace=True)
+    store.check(tmp_path / "m", hashes=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+def test_a_reader_finds_the_old_folder_or_the_new_one_while_they_change_places(tmp_path):
+    store.publish(tmp_path / "m", _build)
+    ended, misses = threading.Event(), []
+
+    def read():
+        while not ended.is_set():
+            if not (tmp_path / "m" / store.MANIFEST).is_file():
+                misses.append(1)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for build in (_build_other, _build) * 20:
+            store.publish(tmp_path / "m", build, replace=True)
+    finally:
+        ended.set()
+        reader.join()
+    assert not misses

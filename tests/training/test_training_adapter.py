@@ -19,7 +19,7 @@ from embedtune_nb.plan.resolve import resolve
 from embedtune_nb.store.events import Measured, Metrics, Notice, Phase, Published, VerdictReached
 from embedtune_nb.store.home import models_folder
 from embedtune_nb.store.job_folder import create
-from embedtune_nb.training.adapter import adapt
+from embedtune_nb.training.adapter import adapt, read_once
 from embedtune_nb.training.adapter_modules import ADAPTERS, LowRankAdapter
 from embedtune_nb.training.closed_form import evening_map, ridge_to_identity
 from embedtune_nb.training.finetune import run_finetune
@@ -48,7 +48,7 @@ def base_folder(request, tiny_bert, tmp_path) -> Path:
 def adapted(folder, form, side="both"):
     spec = resolve_base(str(folder))
     settings = {"adapter": form, "adapter_rank": 5, "adapter_side": side, "seed": 3}
-    return adapt(Encoder.load(spec, {}), spec.to_dict(), settings)
+    return adapt(read_once(Encoder.load(spec, {}), spec.to_dict(), settings), settings)
 
 
 def disturb(encoder):
@@ -208,7 +208,7 @@ def pairs(topic_rows):
 def unchecked(monkeypatch):
     """Spare a run the fresh process that opens the saved model; one test here has it."""
     found = {"texts": 0, "largest_difference": 0.0, "metric": "accuracy", "score": 0.0}
-    monkeypatch.setattr("embedtune_nb.training.finetune.reload_check", lambda *_, **__: found)
+    monkeypatch.setattr("embedtune_nb.training.finish.reload_check", lambda *_, **__: found)
 
 
 def adapter_weights(folder):

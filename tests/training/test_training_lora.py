@@ -87,7 +87,7 @@ def test_a_stopped_run_goes_on_to_the_very_same_model(
     home, tiny_bert, topic_rows, texts, monkeypatch, tmp_path
 ):
     found = {"texts": 0, "largest_difference": 0.0, "metric": "accuracy", "score": 0.0}
-    monkeypatch.setattr("embedtune_nb.training.finetune.reload_check", lambda *_, **__: found)
+    monkeypatch.setattr("embedtune_nb.training.finish.reload_check", lambda *_, **__: found)
     data = Datasource.from_list(topic_rows, kind="labeled", roles={"value": "value", "label": "label"})
 
     def new_job():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from embedtune_nb.widgets.studio_errands import Errands
+from embedtune_nb.widgets.errands import Errands
 
 PATIENCE = 60
 

@@ -1,35 +1,11 @@
 // Top line, progress, notices, and what a job that ended says.
-import { copyText, h, replace, setText } from "../shared/dom.js";
-import { clock, number } from "./format.js";
-import { stateIcon } from "./icons.js";
+import { h, replace, setText } from "../shared/dom.js";
+import { copyable, fact } from "../shared/facts.js";
+import { clock, number } from "../shared/format.js";
+import { stateIcon } from "../shared/icons.js";
+import { troubleBox } from "../shared/trouble.js";
+import { otherMetrics, verdictLine } from "../shared/verdict.js";
 import { phaseText, segments } from "./phases.js";
-import { otherMetrics, verdictLine } from "./verdict.js";
-
-const WHAT_NOW = {
-  lost: "The process that ran this job is gone. job.resume() carries on from its last checkpoint.",
-  unknown: "This job runs on another machine; this one cannot tell whether it is alive.",
-  stopped: "job.resume() carries on from where it stopped.",
-};
-
-function fact(label, testid) {
-  const value = h("span", { class: "etn-fact-value etn-number", "data-testid": testid });
-  const box = h("span", { class: "etn-fact" }, value, h("span", { class: "etn-fact-label" }, label));
-  return {
-    box,
-    show(text, total) {
-      box.hidden = text === null;
-      if (text === null) return;
-      const whole = total === undefined ? text : `${text}/${total}`;
-      if (value.textContent !== whole) replace(value, text, total === undefined ? null : h("span", { class: "etn-unit" }, `/${total}`));
-    },
-  };
-}
-
-function copyable(code) {
-  const button = h("button", { class: "etn-button etn-quiet", type: "button", "aria-label": `Copy ${code}` }, "Copy");
-  button.addEventListener("click", () => copyText(code).then(() => setText(button, "Copied")));
-  return h("span", { class: "etn-copyable" }, h("code", {}, code), button);
-}
 
 export function header(logButton) {
   const icon = h("span", { class: "etn-state-icon" });
@@ -44,7 +20,7 @@ export function header(logButton) {
   const bar = h("div", { class: "etn-phases", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 });
   const phase = h("span", { class: "etn-phase-text", "data-testid": "phase" });
   const progress = h("div", { class: "etn-progress" }, bar, phase);
-  const trouble = h("div", { class: "etn-trouble", hidden: true, "data-testid": "trouble" });
+  const trouble = troubleBox(logButton);
   const notices = h("div", { class: "etn-notices", "data-testid": "notices" });
   const spoken = h("div", { class: "etn-hidden", role: "status", "aria-live": "polite" });
 
@@ -57,7 +33,7 @@ export function header(logButton) {
       h("span", { class: "etn-who" }, h("span", { class: "etn-state" }, icon, word), name, line),
       h("span", { class: "etn-facts" }, Object.values(facts).map(({ box }) => box), control),
     ),
-    answer, progress, trouble, notices, spoken,
+    answer, progress, trouble.el, notices, spoken,
   );
 
   let drawn = {};
@@ -98,23 +74,6 @@ export function header(logButton) {
     bar.setAttribute("aria-valuetext", text);
   }
 
-  function showTrouble({ state, reason, levers, log_tail }) {
-    const asks = state === "failed" || state === "lost" || state === "stopped" || state === "unknown";
-    trouble.hidden = !asks;
-    if (!asks) return;
-    const first = reason.split("\n").find((text) => text.trim()) ?? (state === "failed" ? "No reason was recorded." : "");
-    const rest = reason.split("\n").slice(1).join("\n").trim();
-    replace(
-      trouble,
-      first && h("div", { class: "etn-reason" }, first),
-      rest && h("div", { class: "etn-small etn-rest" }, rest),
-      levers.length > 0 && h("ul", { class: "etn-levers" }, levers.map((lever) => h("li", {}, lever))),
-      !levers.length && WHAT_NOW[state] && h("div", { class: "etn-small" }, WHAT_NOW[state]),
-      state === "failed" && log_tail && h("pre", { class: "etn-log-tail", tabindex: 0 }, log_tail.trimEnd().split("\n").slice(-6).join("\n")),
-      (state === "failed" || state === "lost") && h("button", { class: "etn-button", type: "button", onclick: logButton }, "Show log"),
-    );
-  }
-
   function showAnswer({ verdict, python }) {
     replace(
       answer,
@@ -136,7 +95,7 @@ export function header(logButton) {
       setText(line, (recipe.line ?? []).join(" · "));
       showFacts(summary);
       showProgress(summary);
-      once("trouble", { ...pick(summary, ["state", "reason", "levers"]), log_tail: logTail }, showTrouble);
+      once("trouble", { ...pick(summary, ["state", "reason", "levers"]), log_tail: logTail }, trouble.show);
       once("answer", pick(summary, ["verdict", "python"]), showAnswer);
       once("notices", summary.notices, (list) =>
         replace(notices, list.map(({ text, level }) => h("div", { class: `etn-notice etn-notice-${level}` }, h("span", { class: "etn-unit" }, level), " ", text))));

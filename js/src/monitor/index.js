@@ -1,7 +1,7 @@
 // A training job, live: what it does now, its curves, its plan, log and code, and its answer.
 import { follow, listen, resolveModel } from "../shared/channel.js";
 import { h, onThemeChange, replace, setText } from "../shared/dom.js";
-import { folds } from "./folds.js";
+import { folds } from "../shared/folds.js";
 import { header } from "./header.js";
 import { optionRow } from "./options.js";
 import { Plot } from "./plot.js";

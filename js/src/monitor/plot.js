@@ -2,7 +2,7 @@
 import uPlot from "uplot";
 import { h, onWidth, setText, token } from "../shared/dom.js";
 import { aligned, lastKnown } from "./align.js";
-import { clock, number } from "./format.js";
+import { clock, number } from "../shared/format.js";
 import { smooth } from "./smoothing.js";
 
 const HEIGHT = 200;

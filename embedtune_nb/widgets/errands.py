@@ -20,9 +20,15 @@ class Errands:
     """Runs errands by topic; a newer one of a topic replaces the older, whose result is dropped.
 
     Nothing runs, and no thread exists, before the first errand.
+
+    Parameters
+    ----------
+    name
+        Of the thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "embedtune-studio") -> None:
+        self._name = name
         self._changed = threading.Condition()
         self._waiting: dict[str, _Errand] = {}
         self._running: str | None = None
@@ -41,7 +47,7 @@ class Errands:
             self._waiting.pop(topic, None)
             self._waiting[topic] = _Errand(work, then, failed)
             if self._thread is None and not self._closed:
-                self._thread = threading.Thread(target=self._run, name="embedtune-studio", daemon=True)
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
             self._changed.notify_all()
 

@@ -1,5 +1,5 @@
 // The answer of a finished run: before, after, the difference with its interval, wins and losses.
-import { h, s } from "../shared/dom.js";
+import { h, s } from "./dom.js";
 import { count } from "./format.js";
 
 const WORDS = {

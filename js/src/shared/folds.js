@@ -1,5 +1,5 @@
 // Plan, Log, Code and what got worse, each behind a button; at most what is open takes room.
-import { copyText, h, replace, setText } from "../shared/dom.js";
+import { copyText, h, replace, setText } from "./dom.js";
 
 const LOG_EVERY_MS = 2000;
 

@@ -1,0 +1,1 @@
+"""Sweeps: a study in Optuna, trials claimed by workers, and a winner that was asked twice."""
