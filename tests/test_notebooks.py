@@ -30,6 +30,22 @@ def test_your_data_runs_and_ends_with_a_verdict(minilm, tmp_path, home):
 
 
 @pytest.mark.notebook
+@pytest.mark.model
+def test_sweeps_runs_nine_trials_and_ends_with_a_model(minilm, tmp_path, home):
+    ran = subprocess.run(
+        [sys.executable, NOTEBOOKS / "execute.py", NOTEBOOKS / "03_sweeps.ipynb", "--out", tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    cells = nbformat.read(tmp_path / "03_sweeps.ipynb", as_version=4).cells
+    shown = "\n".join(str(output) for cell in cells for output in cell.get("outputs", []))
+    for told in ("usual for an adapter", "is empty", "wins", "importance", "-repeat"):
+        assert told in shown
+
+
+@pytest.mark.notebook
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
 def test_notebooks_are_committed_without_outputs(path):
     notebook = nbformat.read(path, as_version=4)
