@@ -12,6 +12,7 @@ from embedtune_nb.jobs.budget import claims_lock, is_closed, trial_budget, write
 from embedtune_nb.jobs.executors import start
 from embedtune_nb.jobs.feed import JobFeed, log_tail, unit_of
 from embedtune_nb.latebound import late
+from embedtune_nb.plan.values import is_whole
 from embedtune_nb.store.job_folder import JobFolder, find, job_folders
 from embedtune_nb.store.locks import locked
 from embedtune_nb.store.names import PATTERN, check_name
@@ -225,16 +226,19 @@ class Job:
         ------
         JobError
             If the job is no sweep, or *count* no such number.
+        NotFoundError
+            If its folder was deleted.
         """
         if self.kind != "sweep":
             raise JobError(
                 f"Job {self.id} is no sweep.", expected="a job of finetune(..., trial_count=9), for example"
             )
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        if not is_whole(count) or count < 1:
             raise JobError(f"count is {count!r}.", expected="how many trials to add: 1 or more")
+        self._folder.plan()  # a deleted folder is told, not made anew by the lock in it
         with locked(claims_lock(self._folder)):
             ending = is_closed(self._folder)
-            write_budget(self._folder, trial_budget(self._folder) + count)
+            write_budget(self._folder, trial_budget(self._folder) + int(count))
         while ending and self.status in ("running", "stopping"):  # it saw the old budget and is about to end
             time.sleep(_POLL_SECONDS)
         if self._ended():

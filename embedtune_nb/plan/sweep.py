@@ -163,6 +163,12 @@ def _wanted(data: Any, loss: Any, eval_datasource: Any) -> tuple[list[Wanted], l
     if not isinstance(loss, list):
         return wanted_objectives(data, loss, eval_datasource), []
     losses = check_choices("loss", loss)
+    if None in losses:
+        raise LossError(
+            f"loss={loss!r} lists None among the losses to choose from.",
+            expected="names of losses",
+            fix="name the losses to be tried, or leave loss out for the default alone.",
+        )
     wanted = wanted_objectives(data, losses[0], eval_datasource)
     for one in losses:
         check_loss(wanted[0].data.kind, one)
@@ -173,6 +179,12 @@ def _bases(wishes: Wishes, base: BaseSpec) -> dict[str, BaseSpec]:
     if wishes.base_models is None:
         return {}
     specs = [resolve_base(getattr(named, "spec", named)) for named in wishes.base_models]
+    if len(specs) == 1:
+        raise PlanError(
+            f"base_model=[{specs[0].id!r}] leaves nothing to choose.",
+            expected="a list of at least two base models",
+            fix=f"add others, or call finetune on {specs[0].id} and leave base_model out.",
+        )
     check_choices(BASE_MODEL, [spec.id for spec in specs])
     return {spec.id: base if spec.id == base.id else spec for spec in specs}
 

@@ -28,8 +28,9 @@ def advise_on_sweep(ground: Ground, trial_count: int, possible: int | None) -> l
             f"trial_count={wanted}."
         )
     if not exhaustive and trial_count < _MODEL_HELPS_FROM:
+        others = f"{trial_count - 1} other point{'s' * (trial_count > 2)}"
         found.append(
-            f"{trial_count} trials check the defaults against {trial_count - 1} other points. So few are "
+            f"{trial_count} trials check the defaults against {others}. So few are "
             f"about as good as random search, whatever the sampler; from {_MODEL_HELPS_FROM} on it helps."
         )
     structure = ground.structure

@@ -67,8 +67,20 @@ class JobFolder:
         return self.path / "stop"
 
     def plan(self) -> dict[str, Any]:
-        """Read the plan."""
-        return json.loads(self.plan_file.read_text())
+        """Read the plan.
+
+        Raises
+        ------
+        NotFoundError
+            If the folder was deleted.
+        """
+        try:
+            return json.loads(self.plan_file.read_text())
+        except FileNotFoundError:
+            raise NotFoundError(
+                f"The folder of job {self.id} was deleted: there is no {self.plan_file}.",
+                fix="FinetunedEmbeddingModel.open(name) opens the model, if the job made one.",
+            ) from None
 
     def has_plan(self) -> bool:
         """Return whether the plan can be read; a power cut can leave it empty."""

@@ -49,8 +49,9 @@ def decide(trials: Sequence[TrialRecord], *, higher_is_better: bool) -> dict[str
     Returns
     -------
     dict
-        ``winner``, the index of the trial that becomes the model: the better mean on new seeds, or the best
-        of the search where nothing was run again. ``proposed``, another index than the winner's only in a
+        ``winner``, the index of the trial that becomes the model: the best mean on new seeds, of the best two
+        and of those that were run again before the sweep got more trials; or the best of the search where
+        nothing was run again. ``proposed``, another index than the winner's only in a
         tie that a clearly cheaper trial takes part in. ``tie``. ``reason``, a sentence. ``spread``, the
         pooled standard deviation between seeds, and ``band``, how far two single runs may differ by their
         seed alone (``t * spread * sqrt(2)``); None where it was not measured. ``optimism_gap``, by how much
@@ -59,7 +60,10 @@ def decide(trials: Sequence[TrialRecord], *, higher_is_better: bool) -> dict[str
         first one of a worker also loads and evaluates what the later ones share.
     """
     best = candidates(trials, higher_is_better)
-    confirmed = [one for trial in best if (one := _confirmed(trial, trials)).scores]
+    # a sweep that got more trials has others that were run again, and luckier scores do not undo that
+    confirmed = [
+        one for trial in best_first(trials, higher_is_better) if (one := _confirmed(trial, trials)).scores
+    ]
     decision: dict[str, Any] = {
         "winner": best[0].index,
         "proposed": best[0].index,

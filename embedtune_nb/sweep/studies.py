@@ -43,19 +43,26 @@ def studies_url() -> URL:
     Raises
     ------
     StoreError
-        If ``EMBEDTUNE_STUDIES`` is no address of a database.
+        If ``EMBEDTUNE_STUDIES`` is no address of a database that all processes of a sweep can open.
     """
     given = os.environ.get("EMBEDTUNE_STUDIES", "").strip()
     if not given:
         return URL.create("sqlite", database=str(home() / DATABASE))
     try:
-        return make_url(given)
+        url = make_url(given)
     except SQLAlchemyError:
         raise StoreError(  # the text may hold a password, so it is not repeated
             "EMBEDTUNE_STUDIES is no address of a database.",
             expected="such as sqlite:////somewhere/studies.db or postgresql://user:password@host/name",
             fix="mend it, or unset it to keep studies in the home folder.",
         ) from None
+    if url.drivername.startswith("sqlite") and not _is_whole_path(url.database):
+        raise StoreError(  # kernel and workers each have a folder, and a memory, of their own
+            f"EMBEDTUNE_STUDIES is {given}, which is another database in each process of a sweep.",
+            expected="the whole path of a file, with four slashes: sqlite:////somewhere/studies.db",
+            fix="mend it, or unset it to keep studies in the home folder.",
+        )
+    return url
 
 
 def on_network(path: Path) -> str:
@@ -99,8 +106,8 @@ def open_storage() -> RDBStorage:
         with locked(file.with_name(file.name + ".lock")):  # two that make the tables at once would collide
             return RDBStorage(f"sqlite:///{file}", {"creator": lambda: _connect(file, journal)})
     except (SQLAlchemyError, sqlite3.Error, RuntimeError, ImportError, OSError) as cause:
-        if isinstance(cause, StoreError):
-            raise
+        if isinstance(cause, StoreError) and (file is None or file.parent == home()):
+            raise  # it says what to do about the home folder
         raise StoreError(
             f"Cannot open the database of studies {shown_address(url)}: {_first_line(cause)}",
             expected="a database that Optuna "
@@ -125,10 +132,14 @@ def quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
+def _is_whole_path(database: str | None) -> bool:
+    return Path(database or "").expanduser().is_absolute()
+
+
 def _sqlite_file(url: URL) -> Path | None:
-    if not url.drivername.startswith("sqlite") or url.database in (None, "", ":memory:"):
+    if not url.drivername.startswith("sqlite"):
         return None
-    return Path(str(url.database)).expanduser().absolute()
+    return Path(str(url.database)).expanduser()
 
 
 def _connect(file: Path, journal: str) -> sqlite3.Connection:

@@ -245,6 +245,14 @@ def test_impossible_losses_and_base_models_are_refused(sweep, labeled):
         sweep(labeled(), loss=("prediction", "proxy"))
     with pytest.raises(ModelUnavailableError, match="MINILM_L6"):
         sweep(labeled(), {"base_model": ["MINILM_L9", "WORDLLAMA_256"]})
+    with pytest.raises(LossError, match="None among the losses"):
+        sweep(labeled(), loss=["prediction", None])
+
+
+def test_a_single_base_model_is_the_one_that_finetune_is_called_on(sweep, write_base, labeled):
+    with pytest.raises(PlanError, match="call finetune on") as caught:
+        sweep(labeled(), {"base_model": [str(write_base(48).id)]})
+    assert "leaves nothing to choose" in str(caught.value)
 
 
 def test_a_sweep_with_everything_fixed_has_nothing_to_search(sweep, labeled):

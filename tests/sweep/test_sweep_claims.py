@@ -6,6 +6,7 @@ Training is pretended.
 from __future__ import annotations
 
 import json
+import shutil
 
 import optuna
 import pytest
@@ -104,6 +105,24 @@ def test_another_database_can_be_named(make, home, monkeypatch, tmp_path):
     with pytest.raises(Exception, match=r"me:\*\*\*@nowhere") as told:
         Job(folder).study
     assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize("named", ["sqlite:///studies.db", "sqlite://", "sqlite:///:memory:"])
+def test_a_database_that_each_process_would_have_to_itself_is_refused(make, monkeypatch, named):
+    monkeypatch.setenv("EMBEDTUNE_STUDIES", named)
+    job = run(make(trial_count=2))
+    assert job.status == "failed"
+    assert "another database in each process" in job.reason and "four slashes" in job.reason
+
+
+def test_a_deleted_folder_is_told_and_not_made_anew(make):
+    folder = make(trial_count=2)
+    job = run(folder)
+    shutil.rmtree(folder.path)
+    for ask in (lambda: job.add_trials(1), lambda: job.trials):
+        with pytest.raises(NotFoundError, match="was deleted"):
+            ask()
+    assert not folder.path.exists()
 
 
 def test_on_a_network_filesystem_one_worker_writes_and_says_why(make, home, monkeypatch):

@@ -115,3 +115,13 @@ def test_scores_that_no_seed_moves_are_a_tie_only_if_equal():
         [trial(0, 0.9), trial(1, 0.8), *again(0, 0.9, 0.9), *again(1, 0.8, 0.8)], higher_is_better=True
     )
     assert not apart["tie"]
+
+
+def test_a_trial_that_was_run_again_before_the_sweep_grew_is_not_undone_by_luckier_scores():
+    before = [trial(0, 0.90), trial(1, 0.80), *again(0, 0.88, 0.89), *again(1, 0.79, 0.80)]
+    more = [trial(2, 0.95), trial(3, 0.94), *again(2, 0.80, 0.81), *again(3, 0.78, 0.79)]
+    decision = decide([*before, *more], higher_is_better=True)
+    assert (decision["winner"], decision["tie"]) == (0, False)
+    assert [one["index"] for one in decision["confirmed"]] == [2, 3, 0, 1]
+    # each of the four pairs lies 0.01 apart: pooled variance 4 * 2 * 0.005² / 4; t(0.975, 4) = 2.776445
+    assert decision["band"] == pytest.approx(2.776445 * math.sqrt(5e-5) * math.sqrt(2), rel=1e-6)
