@@ -10,7 +10,7 @@ import pandas as pd
 from embedtune_nb.errors import JobError, JobFailedError, JobStoppedError
 from embedtune_nb.jobs.budget import claims_lock, is_closed, trial_budget, write_budget
 from embedtune_nb.jobs.executors import start
-from embedtune_nb.jobs.feed import JobFeed, log_tail, unit_of
+from embedtune_nb.jobs.feed import ALIVE_STATES, JobFeed, log_tail, unit_of
 from embedtune_nb.latebound import late
 from embedtune_nb.plan.values import is_whole
 from embedtune_nb.store.job_folder import JobFolder, find, job_folders
@@ -202,12 +202,13 @@ class Job:
         Raises
         ------
         JobError
-            If the job is still at work or has done its work.
+            If the job is still at work or has done its work, or another one makes a model of this name.
         """
         state = self.status
         if state not in ("stopped", "failed", "lost"):
             fix = "job.result() returns its model." if state == "done" else "wait for it, or stop it first."
             raise JobError(f"Job {self.id} is {state}.", expected="a stopped, failed or lost job", fix=fix)
+        self._check_alone()
         start(self._folder, self.plan.get("executor", "process"))
         return self
 
@@ -225,7 +226,7 @@ class Job:
         Raises
         ------
         JobError
-            If the job is no sweep, or *count* no such number.
+            If the job is no sweep, *count* no such number, or another job makes a model of this name.
         NotFoundError
             If its folder was deleted.
         """
@@ -236,6 +237,7 @@ class Job:
         if not is_whole(count) or count < 1:
             raise JobError(f"count is {count!r}.", expected="how many trials to add: 1 or more")
         self._folder.plan()  # a deleted folder is told, not made anew by the lock in it
+        self._check_alone()
         with locked(claims_lock(self._folder)):
             ending = is_closed(self._folder)
             write_budget(self._folder, trial_budget(self._folder) + int(count))
@@ -301,6 +303,16 @@ class Job:
 
     def _ipython_display_(self) -> None:
         late("display_job")(self)
+
+    def _check_alone(self) -> None:
+        """Refuse to start a second job of one name: it would train, and find the name taken at its end."""
+        for other in Job.all():
+            same = other.kind in _MAKE_MODELS and other.name.casefold() == self.name.casefold()
+            if same and other.id != self.id and other.status in ALIVE_STATES:
+                raise JobError(
+                    f"Job {other.id} is making a model of this name right now.",
+                    fix=f"wait for it, or stop it first: Job.open({other.id!r}).stop().",
+                )
 
     def _ended(self) -> bool:
         self._feed.poll()

@@ -180,7 +180,8 @@ def _compared(winner: _Confirmed, other: _Confirmed, noise: _Noise) -> dict[str,
         return {"reason": f"{winner.told} beat {other.told}; {unsure}"}
     if apart > band:
         return {"reason": f"{winner.told} beat {other.told} by more than seeds alone do ({band:.2g})"}
-    tie = f"{winner.told} and {other.told} are a tie: seeds alone move the difference by up to {band:.2g}"
+    noise_told = f"seeds alone move the difference by up to {band:.2g}" if apart else "they are equal"
+    tie = f"{winner.told} and {other.told} are a tie: {noise_told}"
     cost, less = winner.seconds, other.seconds
     if cost is None or less is None or less >= _CLEARLY_CHEAPER * cost:
         return {"tie": True, "reason": tie}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 from embedtune_nb.sweep.ranking import scored
@@ -27,7 +28,7 @@ def importance(snapshot: SweepSnapshot) -> pd.DataFrame:
     -------
     pandas.DataFrame
         `dimension` and `importance`, shares that add up to 1, the largest first; no row where fewer than
-        two trials were scored. ``frame.attrs["caution"]`` is :func:`caution`.
+        two trials were scored. ``frame.attrs["caution"]`` is what to bear in mind; empty if nothing.
 
     Notes
     -----
@@ -43,6 +44,9 @@ def importance(snapshot: SweepSnapshot) -> pd.DataFrame:
         sorted(shares.items(), key=lambda item: -item[1]), columns=["dimension", "importance"]
     )
     frame.attrs["caution"] = caution(len(trials))
+    if len(shares) > 1 and len(set(shares.values())) == 1:
+        alike = "all shares are equal: no trial stands out as the best"
+        frame.attrs["caution"] = "; ".join(filter(None, [frame.attrs["caution"], alike]))
     return frame
 
 
@@ -69,4 +73,6 @@ def _shares(snapshot: SweepSnapshot) -> dict[str, float]:
                 params=tried, distributions={name: searched[name] for name in tried}, value=trial.score
             )
         )
-    return optuna.importance.get_param_importances(study)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of trials that are few or alike: the caution tells it
+        return optuna.importance.get_param_importances(study)

@@ -11,8 +11,8 @@ from embedtune_nb.errors import NotFoundError
 from embedtune_nb.evaluation.metrics import directed_name
 from embedtune_nb.jobs.job import Job
 from embedtune_nb.latebound import late
-from embedtune_nb.sweep.importance import caution, importance
-from embedtune_nb.sweep.ranking import best_first, scored
+from embedtune_nb.sweep.importance import importance
+from embedtune_nb.sweep.ranking import best_first
 from embedtune_nb.sweep.snapshot import SweepSnapshot
 from embedtune_nb.sweep.trial import Trial
 
@@ -185,7 +185,7 @@ class Trials(Sequence[Trial]):
     @property
     def caution(self) -> str:
         """What to bear in mind about :meth:`importance`; empty where there are enough trials."""
-        return caution(len(scored(self.snapshot.trials)))
+        return str(self.importance().attrs["caution"])
 
     def history(self) -> Any:
         """Draw the score of each trial and the best so far (Altair)."""

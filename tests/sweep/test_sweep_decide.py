@@ -110,7 +110,7 @@ def test_scores_that_no_seed_moves_are_a_tie_only_if_equal():
     same = decide(
         [trial(0, 0.9), trial(1, 0.9), *again(0, 0.9, 0.9), *again(1, 0.9, 0.9)], higher_is_better=True
     )
-    assert same["tie"] and same["band"] == 0
+    assert same["tie"] and same["band"] == 0 and same["reason"].endswith("a tie: they are equal")
     apart = decide(
         [trial(0, 0.9), trial(1, 0.8), *again(0, 0.9, 0.9), *again(1, 0.8, 0.8)], higher_is_better=True
     )

@@ -123,6 +123,17 @@ def test_stop_keeps_what_is_done_and_resume_goes_on_with_the_exact_rest(make):
     assert [one.state for one in study_of(folder).trials].count(TrialState.COMPLETE) == 5
 
 
+def test_an_earlier_sweep_is_not_carried_on_beside_another_of_its_name(make):
+    earlier = submit(make(trial_count=3, seconds=0.2), "thread").stop().wait(60)
+    other = submit(make(trial_count=3, seconds=0.5), "thread")
+    for carry_on in (earlier.resume, lambda: earlier.add_trials(2)):
+        with pytest.raises(JobError, match=f"{other.id} is making a model of this name right now"):
+            carry_on()
+    other.stop().wait(60)
+    assert earlier.resume().wait(60).status == "done"
+    assert earlier.steps_total == 3, "what was refused did not raise the budget"
+
+
 def test_added_trials_are_carried_out_by_the_worker_at_work(make):
     folder = make(trial_count=3, seconds=0.2)
     job = submit(folder, "thread")

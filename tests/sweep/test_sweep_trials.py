@@ -260,6 +260,18 @@ def test_few_trials_are_cautioned_about(trials):
     assert trials.caution in trials.importance_chart().to_json()
 
 
+@pytest.mark.filterwarnings("error")
+def test_where_no_trial_stands_out_the_shares_say_that_they_tell_nothing(home):
+    sweep = MadeUpSweep(trial_count=16, space=SPACE[:2])
+    for _ in range(16):
+        sweep.end(sweep.begin(), score=0.5)
+    trials = trials_of_job(Job(sweep.folder))
+    assert trials.importance()["importance"].tolist() == [0.5, 0.5]
+    assert trials.caution == "all shares are equal: no trial stands out as the best"
+    assert trials.caution in trials.importance_chart().to_json()
+    sweep.close()
+
+
 def test_the_library_says_nothing_of_the_study_in_memory(trials, capfd):
     optuna.logging.set_verbosity(optuna.logging.INFO)
     trials.importance()
