@@ -25,7 +25,7 @@ from embedtune_nb.sweep.ranking import best_trial, scored
 from embedtune_nb.sweep.studies import network_of_studies
 from embedtune_nb.sweep.study import metric_of, sampling_of
 from embedtune_nb.sweep.trial_folder import TrialRecord
-from embedtune_nb.sweep.winner import publish_winner
+from embedtune_nb.sweep.winner import base_score, curves_of, publish_winner
 from embedtune_nb.training.publish_model import published_by
 
 _LOOK_SECONDS = 1.0
@@ -151,6 +151,7 @@ class _Sweep:
         decision = decide(records, higher_is_better=self.higher_is_better)
         self.emit(Decided(decision))
         self.emit(Notice(_told_decision(decision)))
+        self._tell_if_nothing_gained(decision)
         before = published_by(models_folder() / self.plan.name, self.folder.id)
         earlier = before["sweep"]["trial"] if before else None
         winner = decision["winner"]
@@ -171,6 +172,17 @@ class _Sweep:
             replace=earlier is not None and earlier != winner,
         )
         self.claims.keep_best(self.plan["keep_trials"])
+
+    def _tell_if_nothing_gained(self, decision: dict[str, Any]) -> None:
+        """Warn where the base model, which every trial began with, was as good as what it became."""
+        winner, metric = self.claims.folder_of(decision["winner"]), metric_of(self.plan)
+        before = base_score(curves_of(winner), metric)
+        fresh = {one["index"]: one["mean"] for one in decision["confirmed"]}
+        after = fresh.get(decision["winner"], winner.record().score)
+        if before is None or after is None or (after > before if self.higher_is_better else after < before):
+            return
+        told = f"{metric} was {before:.4g} before training and is {after:.4g} in trial {decision['winner']}"
+        self.emit(Notice(f"Nothing was gained on the rows that choose: {told}, the winner.", "warning"))
 
     def _keep_weights_of(self, winner: int) -> None:
         claim = self.claims.weightless(winner)
