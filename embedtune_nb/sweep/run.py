@@ -19,9 +19,9 @@ from embedtune_nb.store.job_folder import JobFolder
 from embedtune_nb.store.locks import locked
 from embedtune_nb.sweep.carry_out import Worker
 from embedtune_nb.sweep.claims import Claims
-from embedtune_nb.sweep.decide import decide
+from embedtune_nb.sweep.decide import decide, in_words
 from embedtune_nb.sweep.helpers import Helpers, shares_of_machine, trial_plans
-from embedtune_nb.sweep.ranking import best_trial, scored
+from embedtune_nb.sweep.ranking import best_first, best_trial, scored
 from embedtune_nb.sweep.studies import network_of_studies
 from embedtune_nb.sweep.study import metric_of, sampling_of
 from embedtune_nb.sweep.trial_folder import TrialRecord
@@ -150,7 +150,8 @@ class _Sweep:
         records = self.claims.records()
         decision = decide(records, higher_is_better=self.higher_is_better)
         self.emit(Decided(decision))
-        self.emit(Notice(_told_decision(decision)))
+        best = best_first(records, self.higher_is_better)[: self.plan["keep_trials"]]
+        self.emit(Notice(in_words(decision, kept={one.index for one in best if one.has_weights})))
         self._tell_if_nothing_gained(decision)
         before = published_by(models_folder() / self.plan.name, self.folder.id)
         earlier = before["sweep"]["trial"] if before else None
@@ -271,13 +272,3 @@ def _troubles(records: list[TrialRecord]) -> dict[tuple[str, str], Notice]:
             again = f"trial {record.index} tries the same values from the start"
             found[record.key, "retry"] = Notice(f"Trial {record.retry_of} did not come to its end; {again}.")
     return found
-
-
-def _told_decision(decision: dict[str, Any]) -> str:
-    told = decision["reason"][0].upper() + decision["reason"][1:] + "."
-    gap = decision["optimism_gap"]
-    if gap is not None and gap > 0:
-        told += f" The winner's score in the search was {gap:.2g} better than on new seeds."
-    if decision["proposed"] != decision["winner"]:
-        told += f" job.trials[{decision['proposed']}].publish(...) publishes the cheaper one."
-    return told
