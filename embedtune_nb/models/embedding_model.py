@@ -177,7 +177,9 @@ class EmbeddingModel(Evaluating):
             Only what should differ from the defaults; an unknown key is an error. In a sweep a tuple is a
             range (``"learning_rate": (1e-5, 1e-3)``), a list a choice (``"batch_size": [32, 64]``,
             ``"adapter": [None, "linear"]``, ``"base_model": ["MINILM_L6", "MPNET_BASE"]``), and any other
-            value is fixed. ``"confirm"``, ``"keep_trials"``, ``"trial_workers"`` say how it is carried out.
+            value is fixed. Three keys say how it is carried out: ``"confirm"`` (True: the best two once more
+            on two new seeds, beside the trials), ``"keep_trials"`` (2: of how many the weights are kept),
+            ``"trial_workers"`` (trials at once; found from GPUs, cores and memory).
         trial_count
             1 for a single run. More makes a sweep of so many trials, of which the best becomes the model.
             Without ranges and lists it searches ``(trial_count - 1) // 2`` of learning_rate, loss_scale,

@@ -12,7 +12,7 @@ equal variances.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,19 @@ def decide(trials: Sequence[TrialRecord], *, higher_is_better: bool) -> dict[str
     if len(confirmed) == 1:
         return decision | {"reason": _alone(winner, best)}
     return decision | _compared(winner, confirmed[1], noise)
+
+
+def in_words(decision: Mapping[str, Any], *, kept: Collection[int]) -> str:
+    """Return what to say of a decision; *kept* are the trials whose weights stay after it."""
+    told = decision["reason"][0].upper() + decision["reason"][1:] + "."
+    gap = decision["optimism_gap"]
+    if gap is not None and gap > 0:
+        told += f" The winner's score in the search was {gap:.2g} better than on new seeds."
+    if (proposed := decision["proposed"]) == decision["winner"]:
+        return told
+    if proposed in kept:
+        return f"{told} job.trials[{proposed}].publish(...) publishes the cheaper one."
+    return f"{told} job.trials[{proposed}].train_again(...) makes a model of it; its weights are not kept."
 
 
 @dataclass(frozen=True)

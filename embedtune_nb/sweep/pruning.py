@@ -2,7 +2,8 @@
 
 Epochs and batch size are often searched, so trials take different numbers of steps, and their evaluations
 fall on different shares of their schedules. They are compared at the tenths: there a trial counts with
-its first evaluation at or after that share, which no trial has an advantage from.
+its first evaluation at or after that share. One that is evaluated seldom so counts with a somewhat later
+value, which is why none is judged early, or by few others.
 """
 
 from __future__ import annotations

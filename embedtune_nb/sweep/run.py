@@ -19,13 +19,13 @@ from embedtune_nb.store.job_folder import JobFolder
 from embedtune_nb.store.locks import locked
 from embedtune_nb.sweep.carry_out import Worker
 from embedtune_nb.sweep.claims import Claims
-from embedtune_nb.sweep.decide import decide
+from embedtune_nb.sweep.decide import decide, in_words
 from embedtune_nb.sweep.helpers import Helpers, shares_of_machine, trial_plans
-from embedtune_nb.sweep.ranking import best_trial, scored
+from embedtune_nb.sweep.ranking import best_first, best_trial, scored
 from embedtune_nb.sweep.studies import network_of_studies
 from embedtune_nb.sweep.study import metric_of, sampling_of
 from embedtune_nb.sweep.trial_folder import TrialRecord
-from embedtune_nb.sweep.winner import publish_winner
+from embedtune_nb.sweep.winner import base_score, curves_of, publish_winner
 from embedtune_nb.training.publish_model import published_by
 
 _LOOK_SECONDS = 1.0
@@ -150,7 +150,9 @@ class _Sweep:
         records = self.claims.records()
         decision = decide(records, higher_is_better=self.higher_is_better)
         self.emit(Decided(decision))
-        self.emit(Notice(_told_decision(decision)))
+        best = best_first(records, self.higher_is_better)[: self.plan["keep_trials"]]
+        self.emit(Notice(in_words(decision, kept={one.index for one in best if one.has_weights})))
+        self._tell_if_nothing_gained(decision)
         before = published_by(models_folder() / self.plan.name, self.folder.id)
         earlier = before["sweep"]["trial"] if before else None
         winner = decision["winner"]
@@ -171,6 +173,17 @@ class _Sweep:
             replace=earlier is not None and earlier != winner,
         )
         self.claims.keep_best(self.plan["keep_trials"])
+
+    def _tell_if_nothing_gained(self, decision: dict[str, Any]) -> None:
+        """Warn where the base model, which every trial began with, was as good as what it became."""
+        winner, metric = self.claims.folder_of(decision["winner"]), metric_of(self.plan)
+        before = base_score(curves_of(winner), metric)
+        fresh = {one["index"]: one["mean"] for one in decision["confirmed"]}
+        after = fresh.get(decision["winner"], winner.record().score)
+        if before is None or after is None or (after > before if self.higher_is_better else after < before):
+            return
+        told = f"{metric} was {before:.4g} before training and is {after:.4g} in trial {decision['winner']}"
+        self.emit(Notice(f"Nothing was gained on the rows that choose: {told}, the winner.", "warning"))
 
     def _keep_weights_of(self, winner: int) -> None:
         claim = self.claims.weightless(winner)
@@ -259,13 +272,3 @@ def _troubles(records: list[TrialRecord]) -> dict[tuple[str, str], Notice]:
             again = f"trial {record.index} tries the same values from the start"
             found[record.key, "retry"] = Notice(f"Trial {record.retry_of} did not come to its end; {again}.")
     return found
-
-
-def _told_decision(decision: dict[str, Any]) -> str:
-    told = decision["reason"][0].upper() + decision["reason"][1:] + "."
-    gap = decision["optimism_gap"]
-    if gap is not None and gap > 0:
-        told += f" The winner's score in the search was {gap:.2g} better than on new seeds."
-    if decision["proposed"] != decision["winner"]:
-        told += f" job.trials[{decision['proposed']}].publish(...) publishes the cheaper one."
-    return told

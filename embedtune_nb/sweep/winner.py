@@ -205,8 +205,7 @@ def _all_about(
         own = folder.plan() if folder.plan_file.is_file() else {}
         settings, code = own.get("settings", {}), own.get("code", "")
         told.append({"settings": settings, "code": code, "curves": curves_of(folder), **record})
-    starts = [row["curves"].get(f"eval/{metric}", {"step": [], "value": []}) for row in told]
-    base = next((s["value"][0] for s in starts if s["step"] and s["step"][0] == 0), None)
+    base = next((s for row in told if (s := base_score(row["curves"], metric)) is not None), None)
     return {
         "metric": metric,
         "higher_is_better": not lower_is_better(metric),
@@ -215,6 +214,12 @@ def _all_about(
         "trials": told,
         "decision": dict(decision),
     }
+
+
+def base_score(curves: Mapping[str, Mapping[str, Sequence[float]]], metric: str) -> float | None:
+    """Return what the base model of a trial had of *metric*, by the trial's curves; None if not measured."""
+    curve = curves.get(f"eval/{metric}", {"step": [], "value": []})
+    return curve["value"][0] if curve["step"] and curve["step"][0] == 0 else None
 
 
 def curves_of(trial: TrialFolder) -> dict[str, dict[str, list[float]]]:

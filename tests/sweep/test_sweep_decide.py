@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from embedtune_nb.sweep.decide import candidates, decide, fresh_seeds
+from embedtune_nb.sweep.decide import candidates, decide, fresh_seeds, in_words
 from embedtune_nb.sweep.trial_folder import TrialRecord
 
 
@@ -67,6 +67,14 @@ def test_in_a_tie_the_clearly_cheaper_trial_is_proposed(seconds, proposed):
     assert decision["winner"] == 0
     assert decision["proposed"] == proposed
     assert ("4 s instead of 10 s" in decision["reason"]) == (proposed == 1)
+
+
+def test_how_to_get_the_cheaper_trial_depends_on_whether_its_weights_are_kept():
+    scores = [*again(0, 0.79, 0.81), *again(1, 0.78, 0.80, seconds=2.0)]
+    decision = decide([trial(0, 0.9), trial(1, 0.8, seconds=2.0), *scores], higher_is_better=True)
+    assert decision["proposed"] == 1
+    assert "job.trials[1].publish(...)" in in_words(decision, kept=[0, 1])
+    assert "job.trials[1].train_again(...)" in in_words(decision, kept=[0])
 
 
 def test_the_optimism_gap_is_positive_where_the_search_flattered_the_winner():

@@ -15,6 +15,7 @@ from pretend_trials import counted, events, logged, records, run, study_of, unti
 
 from embedtune_nb.errors import DataError, JobError, JobFailedError
 from embedtune_nb.jobs.job import Job, submit
+from embedtune_nb.store.events import EventWriter, Metrics
 from embedtune_nb.store.home import models_folder
 from embedtune_nb.sweep import carry_out
 from embedtune_nb.sweep.trial_folder import trial_folders
@@ -121,6 +122,26 @@ def test_stop_keeps_what_is_done_and_resume_goes_on_with_the_exact_rest(make):
     assert len(records(folder)) == 6
     assert any("Trial 2 did not come to its end; trial 3" in one["text"] for one in events(folder, "notice"))
     assert [one.state for one in study_of(folder).trials].count(TrialState.COMPLETE) == 5
+
+
+@pytest.mark.parametrize(("before", "told"), [(0.2, False), (0.99, True)])
+def test_a_winner_that_is_no_better_than_its_base_model_is_told(make, monkeypatch, before, told):
+    def trial(folder, *arguments, **more):
+        outcome = pretend_trials.run_trial(folder, *arguments, **more)
+        later = folder.events.read_bytes()
+        folder.events.unlink()
+        writer = EventWriter(folder.events)
+        writer.emit(Metrics(0, 0, {"eval/accuracy": before}))
+        writer.close()
+        folder.events.write_bytes(folder.events.read_bytes() + later)
+        return outcome
+
+    monkeypatch.setattr(carry_out, "run_trial", trial)
+    folder = make(trial_count=3)
+    assert run(folder).status == "done"
+    warned = [one["text"] for one in events(folder, "notice") if "Nothing was gained" in one["text"]]
+    assert bool(warned) is told
+    assert all("accuracy was 0.99 before training" in one for one in warned)
 
 
 def test_an_earlier_sweep_is_not_carried_on_beside_another_of_its_name(make):
