@@ -36,7 +36,7 @@ def fresh_seeds(seed: int) -> list[int]:
     return [(seed + place) % 2**32 for place in range(1, FRESH_SEEDS + 1)]
 
 
-def decide(trials: Sequence[TrialRecord], *, higher_is_better: bool) -> dict[str, Any]:
+def decide(trials: Sequence[TrialRecord], *, higher_is_better: bool, grain: float = 0.0) -> dict[str, Any]:
     """Return which trial wins, whether that is a tie, and how far its search score flattered it.
 
     Parameters
@@ -45,6 +45,9 @@ def decide(trials: Sequence[TrialRecord], *, higher_is_better: bool) -> dict[str
         All trials of the sweep and the runs that confirm some of them; at least one trial has a score.
     higher_is_better
         Of the score.
+    grain
+        How much a single held-out row can move the score; a smaller difference is a tie, even where the seeds
+        happened to agree.
 
     Returns
     -------
@@ -54,9 +57,9 @@ def decide(trials: Sequence[TrialRecord], *, higher_is_better: bool) -> dict[str
         nothing was run again. ``proposed``, another index than the winner's only in a
         tie that a clearly cheaper trial takes part in. ``tie``. ``reason``, a sentence. ``spread``, the
         pooled standard deviation between seeds, and ``band``, how far two single runs may differ by their
-        seed alone (``t * spread * sqrt(2)``); None where it was not measured. ``optimism_gap``, by how much
-        the winner's search score was better than its mean on new seeds. ``confirmed``, for each trial run
-        again its ``index``, ``seeds``, ``scores``, ``mean`` and the ``seconds`` of its quickest run: the
+        seed alone (``t * spread * sqrt(2)``, and no less than *grain*); None where it was not measured.
+        ``optimism_gap``, by how much the winner's search score was better than its mean on new seeds.
+        ``confirmed``, for each trial run again its ``index``, ``seeds``, ``scores``, ``mean`` and the ``seconds`` of its quickest run: the
         first one of a worker also loads and evaluates what the later ones share.
     """
     best = candidates(trials, higher_is_better)
@@ -76,7 +79,7 @@ def decide(trials: Sequence[TrialRecord], *, higher_is_better: bool) -> dict[str
     if not confirmed:
         unsure = "; no run with another seed confirmed it, so its score may be partly luck"
         return decision | {"reason": f"trial {best[0].index} had the best score of the search{unsure}"}
-    noise = _Noise.of(confirmed)
+    noise = _Noise.of(confirmed, grain)
     confirmed.sort(key=lambda one: -one.mean if higher_is_better else one.mean)
     winner = confirmed[0]
     gap = float(winner.trial.score or 0.0) - winner.mean
@@ -159,14 +162,15 @@ class _Noise:
 
     spread: float | None
     freedom: int
+    grain: float
 
     @classmethod
-    def of(cls, confirmed: Sequence[_Confirmed]) -> _Noise:
+    def of(cls, confirmed: Sequence[_Confirmed], grain: float) -> _Noise:
         freedom = sum(len(one.scores) - 1 for one in confirmed)
         if freedom == 0:
-            return cls(None, 0)
+            return cls(None, 0, grain)
         squares = math.fsum((score - one.mean) ** 2 for one in confirmed for score in one.scores)
-        return cls(math.sqrt(squares / freedom), freedom)
+        return cls(math.sqrt(squares / freedom), freedom, grain)
 
     def between(self, one: int, other: int) -> float | None:
         """Return how far the means of *one* and of *other* many runs may differ by their seeds alone."""
@@ -175,7 +179,7 @@ class _Noise:
         from scipy.stats import t
 
         factor = float(t.ppf((1 + CONFIDENCE) / 2, self.freedom))
-        return factor * self.spread * math.sqrt(1 / one + 1 / other)
+        return max(factor * self.spread * math.sqrt(1 / one + 1 / other), self.grain)
 
 
 def _alone(winner: _Confirmed, best: Sequence[TrialRecord]) -> str:
@@ -192,8 +196,8 @@ def _compared(winner: _Confirmed, other: _Confirmed, noise: _Noise) -> dict[str,
         unsure = "each was run again only once, so nobody can tell whether that is noise"
         return {"reason": f"{winner.told} beat {other.told}; {unsure}"}
     if apart > band:
-        return {"reason": f"{winner.told} beat {other.told} by more than seeds alone do ({band:.2g})"}
-    noise_told = f"seeds alone move the difference by up to {band:.2g}" if apart else "they are equal"
+        return {"reason": f"{winner.told} beat {other.told} by more than noise does ({band:.2g})"}
+    noise_told = f"noise alone moves the difference by up to {band:.2g}" if apart else "they are equal"
     tie = f"{winner.told} and {other.told} are a tie: {noise_told}"
     cost, less = winner.seconds, other.seconds
     if cost is None or less is None or less >= _CLEARLY_CHEAPER * cost:

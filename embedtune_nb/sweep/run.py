@@ -148,7 +148,7 @@ class _Sweep:
     def _publish(self) -> None:
         """Decide, and publish the winner unless it stands already."""
         records = self.claims.records()
-        decision = decide(records, higher_is_better=self.higher_is_better)
+        decision = decide(records, higher_is_better=self.higher_is_better, grain=self._grain())
         self.emit(Decided(decision))
         best = best_first(records, self.higher_is_better)[: self.plan["keep_trials"]]
         self.emit(Notice(in_words(decision, kept={one.index for one in best if one.has_weights})))
@@ -184,6 +184,11 @@ class _Sweep:
             return
         told = f"{metric} was {before:.4g} before training and is {after:.4g} in trial {decision['winner']}"
         self.emit(Notice(f"Nothing was gained on the rows that choose: {told}, the winner.", "warning"))
+
+    def _grain(self) -> float:
+        """Return how much one held-out row can move the score, a mean of values up to 1."""
+        selection = self.split.selection
+        return 1 / len(selection) if selection is not None and self.higher_is_better else 0.0
 
     def _keep_weights_of(self, winner: int) -> None:
         claim = self.claims.weightless(winner)

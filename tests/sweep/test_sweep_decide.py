@@ -46,6 +46,13 @@ def test_a_clear_winner_on_new_seeds_wins_although_the_search_said_otherwise():
     ]
 
 
+def test_a_difference_of_one_row_is_a_tie_even_where_seeds_agreed():
+    runs = [trial(0, 0.75), trial(1, 0.80), *again(0, 0.75, 0.75), *again(1, 0.80, 0.80)]
+    assert not decide(runs, higher_is_better=True)["tie"]
+    one_of_20 = decide(runs, higher_is_better=True, grain=0.0501)
+    assert one_of_20["tie"] and one_of_20["band"] == pytest.approx(0.0501)
+
+
 def test_means_no_further_apart_than_seeds_move_them_are_a_tie():
     # the means may differ by t * spread * sqrt(1/2 + 1/2) = 4.302653 * 0.0141421 = 0.060849
     for apart, tie in ((0.0608, True), (0.0609, False)):
