@@ -59,8 +59,9 @@ def decide(trials: Sequence[TrialRecord], *, higher_is_better: bool, grain: floa
         pooled standard deviation between seeds, and ``band``, how far two single runs may differ by their
         seed alone (``t * spread * sqrt(2)``, and no less than *grain*); None where it was not measured.
         ``optimism_gap``, by how much the winner's search score was better than its mean on new seeds.
-        ``confirmed``, for each trial run again its ``index``, ``seeds``, ``scores``, ``mean`` and the ``seconds`` of its quickest run: the
-        first one of a worker also loads and evaluates what the later ones share.
+        ``confirmed``, for each trial run again its ``index``, ``seeds``, ``scores``, ``mean`` and the
+        ``seconds`` of its quickest run: the first one of a worker also loads and evaluates what the later
+        ones share.
     """
     best = candidates(trials, higher_is_better)
     # a sweep that got more trials has others that were run again, and luckier scores do not undo that
