@@ -4,7 +4,7 @@ Both search the same space on the same training rows with the same seed and scor
 held-out rows by the same nearest-neighbour accuracy. The loop learns from pairs of texts with one label by
 ``MultipleNegativesRankingLoss``; the sweep has the loss of this package that is made for labels. Told are
 the seconds until each first reached the loop's final best score, what both ended with, and which share of
-the sweep's processor time went to a monitor that watched it.
+all cores went, while the sweep ran, to this process, in which a trial browser shows it live.
 
     python benchmarks/sweep.py --data questions.csv             # columns "text" and "label"
     python benchmarks/sweep.py --data questions.csv --trials 9 20 --seeds 1 2 3 --json result.json
@@ -148,7 +148,10 @@ def our_sweep(base: str, data: Datasource, trials: int, seed: int) -> tuple[Cour
         seed=seed,
         background=True,
     )
+    browser, waiting, spent = et.TrialBrowser(job), time.perf_counter(), time.process_time()
     tuned = job.result()
+    watching = (time.process_time() - spent) / (time.perf_counter() - waiting) / (os.cpu_count() or 1)
+    browser.close()
     course = Course([], [])
     for trial in job.trials:
         if trial.state == "done" and trial.score is not None:
@@ -157,6 +160,7 @@ def our_sweep(base: str, data: Datasource, trials: int, seed: int) -> tuple[Cour
             course.scores.append(trial.score)
     told = {
         "seconds_in_all": round(time.perf_counter() - clock, 1),
+        "share_of_cores_for_watching": round(watching, 4),
         "verdict": str(tuned.verdict),
         "states": pd.Series([trial.state for trial in job.trials]).value_counts().to_dict(),
     }

@@ -15,6 +15,7 @@ from embedtune_nb.errors import PlanError
 from embedtune_nb.evaluation.neighbor import sample_rows
 from embedtune_nb.evaluation.task import check_neighbor_count, check_seed, check_weighting
 from embedtune_nb.models.evaluation_job import EvaluationTask
+from embedtune_nb.plan.metrics import check_metric
 
 _SIDES = ("right", "left")
 _SHORTEST = 4
@@ -35,9 +36,11 @@ def evaluation_task(
     Raises
     ------
     PlanError
-        If the seed, *subsample* or what is asked of neighbours is out of range, or *held_out* has no use
-        for this kind of data.
+        If the metric is none of this kind of data, the seed, *subsample* or what is asked of neighbours is
+        out of range, or *held_out* has no use for this kind of data.
     """
+    if settings["metric"] is not None:
+        check_metric(source.kind, settings["metric"])
     seed = check_seed(settings["seed"])
     check_neighbor_count(settings["neighbor_count"])
     check_weighting(settings["neighbor_weighting"])

@@ -45,6 +45,8 @@ def begin(
         If the name is taken and *if_exists* is ``"error"``.
     PlanError
         If the settings are wrong, or contradict what stands under the name.
+    StoreError
+        If a sweep's database of studies cannot be opened.
     """
     name = check_name(name)
     if if_exists not in ("error", "open"):
@@ -142,6 +144,10 @@ def _new(plan: Plan, split: Split, executor: str) -> Job:
             f"{target} is a file, and the model would be a folder of that name.",
             fix="move the file elsewhere, or choose another name.",
         )
+    if plan.kind == "sweep":
+        from embedtune_nb.sweep.studies import open_storage
+
+        open_storage()  # one that cannot be opened is told here, not by a worker
     return submit(create(plan.name, plan.to_json(), split.write), executor)
 
 

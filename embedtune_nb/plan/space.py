@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from math import prod
@@ -40,6 +40,7 @@ def asked_space(
     structure: Mapping[str, Dimension],
     bases: Mapping[str, BaseSpec],
     run: Run,
+    beside: Callable[[dict[str, Any]], Run],
 ) -> tuple[Dimension, ...]:
     """Return the dimensions that a user asked for, those of the structure first.
 
@@ -53,6 +54,8 @@ def asked_space(
         The base models to choose from, by id.
     run
         The run that has the default of everything searched; it bounds batches and lengths.
+    beside
+        Settles such a run with other choices of the structure, for what has no effect in the usual one.
 
     Raises
     ------
@@ -72,9 +75,11 @@ def asked_space(
                 expected=f"a choice of {part} that uses it",
                 fix=f"leave {key} out, or add such a choice.",
             )
-        found.append(replace(_bounded(key, wish, bases, run), only_with=needs))
-    own = [replace(axis, only_with=conditions(axis.name, structure, bases)) for axis in structure.values()]
-    return (*own, *found)
+        usual = all(structure[part].start in allowed for part, allowed in needs.items())
+        own = run if usual else beside({part: allowed[0] for part, allowed in needs.items()})
+        found.append(replace(_bounded(key, wish, bases, own), only_with=needs))
+    parts = [replace(axis, only_with=conditions(axis.name, structure, bases)) for axis in structure.values()]
+    return (*parts, *found)
 
 
 def automatic_space(
@@ -201,10 +206,7 @@ def _most(key: str, bases: Mapping[str, BaseSpec], run: Run) -> tuple[int | None
 
 def _default(axis: Dimension, run: Run) -> Any:
     """Return what a run without the search would take; as it is written, not as it is resolved."""
-    entry = HYPERPARAMS[axis.name]
-    usual = entry.default_for(run.choices.loss)
-    if usual is None and entry.losses:  # the first trial has another loss
-        usual = entry.default_for(entry.losses[0])
+    usual = HYPERPARAMS[axis.name].default_for(run.choices.loss)
     settled = run.choices.settings.get(axis.name)
     as_written = (axis.name == "warmup" and axis.kind != "int") or usual in axis.choices
     return usual if as_written or settled is None or settled.value is None else settled.value

@@ -86,7 +86,14 @@ def resolve_sweep(
     parts = usual.parts
     passed_over: list[str] = []
     if wishes.searched or structure:
-        space = asked_space(wishes.searched, structure, bases, usual)
+        whole = ground
+        space = asked_space(
+            wishes.searched,
+            structure,
+            bases,
+            usual,
+            lambda chosen: _tried(whole, {**whole.start, **chosen}, parts, reader),
+        )
     else:
         space, passed_over = automatic_space(usual, wishes.fixed, trial_count)
     ground = replace(ground, space=space)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -90,7 +91,8 @@ def propose(space: Sequence[Dimension], trials: Sequence[TrialRecord], how: Samp
     start = start_values(space)
     if point(space, start) not in taken:
         return start
-    seed = (how.seed + len(trials)) % 2**32
+    # a sum would give the sweep with the next seed the same draws, one trial later
+    seed = int(np.random.SeedSequence([how.seed, len(trials)]).generate_state(1)[0])
     values = _asked(space, _history(space, trials, how), how.of_optuna(seed), how)
     if point(space, values) not in taken:
         return values

@@ -93,8 +93,11 @@ def test_in_the_background_a_job_finds_the_same(base, labeled, executor):
 
 def test_the_metric_that_stands_first_can_be_named(base, pairs):
     assert base.evaluate(pairs, metric="mrr@5").primary == "mrr@5"
-    with pytest.raises(PlanError, match="no retrieval metric"):
-        base.evaluate(pairs, metric="accuracy")
+    for background in (False, True):
+        with pytest.raises(PlanError, match="no metric of pairs data") as told:
+            base.evaluate(pairs, metric="accuracy", background=background)
+        assert "ndcg@10" in str(told.value)
+    assert et.Job.all() == []
 
 
 @pytest.mark.parametrize(

@@ -232,6 +232,14 @@ def test_a_file_where_the_model_would_stand_is_told_before_a_job_starts(base, la
     assert et.Job.all() == []
 
 
+@pytest.mark.parametrize("address", ["sqlite:///studies.db", "no address", "sqlite:////no/such/folder/s.db"])
+def test_a_database_of_studies_that_cannot_be_opened_starts_no_sweep(base, labelled, monkeypatch, address):
+    monkeypatch.setenv("EMBEDTUNE_STUDIES", address)
+    with pytest.raises(StoreError, match=r"EMBEDTUNE_STUDIES|database of studies"):
+        base.finetune("x", labelled, trial_count=3, background=True)
+    assert et.Job.all() == []
+
+
 @pytest.mark.parametrize("folder", [None, "", 7])
 def test_a_model_is_saved_to_a_path_only(trained, folder):
     with pytest.raises(StoreError, match="path"):

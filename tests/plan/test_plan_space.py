@@ -159,6 +159,17 @@ def test_a_key_of_one_loss_is_searched_only_with_it(sweep, labeled):
     assert axes(plan)["learning_rate"].only_with == {}
 
 
+def test_what_has_no_effect_in_the_first_trial_starts_at_its_own_default(sweep, write_base, labeled):
+    base = write_base(24)
+    asked = {"adapter": ["linear", "low_rank"], "adapter_rank": (1, 16)}
+    plan = sweep(labeled(), asked, base=base)
+    alone = sweep(labeled(), {"adapter": "low_rank", "adapter_rank": (1, 16)}, base=base)
+    assert axes(plan)["adapter"].start == "linear"
+    assert axes(plan)["adapter_rank"].start == axes(alone)["adapter_rank"].start > 1
+    asked = {"lora_alpha": (1.0, 64.0), "lora_rank": [None, 8]}
+    assert axes(sweep(labeled(), asked, base=base))["lora_alpha"].start == 16
+
+
 def test_a_base_model_may_be_given_as_a_model(sweep, write_base, labeled):
     from embedtune_nb.models.pretrained import PretrainedEmbeddingModel
 

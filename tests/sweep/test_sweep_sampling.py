@@ -54,8 +54,16 @@ def test_the_first_trial_tries_the_start_of_every_dimension():
 def test_the_same_history_gives_the_same_proposal_and_another_seed_another(how):
     trials = search(FLAT, how, 3, hill)
     assert propose(FLAT, trials, how) == propose(FLAT, trials, how)
-    other = Sampling(how.sampler, 2, True, seed=8)
-    assert propose(FLAT, trials, how) != propose(FLAT, trials, other)
+    drawn, other = trials[:1], Sampling(how.sampler, 2, True, seed=8)
+    assert propose(FLAT, drawn, how) != propose(FLAT, drawn, other)
+
+
+def test_a_sweep_with_the_next_seed_does_not_repeat_the_draws_of_this_one():
+    def drawn(seed):
+        how = Sampling("gp", startup=9, higher_is_better=True, seed=seed)
+        return [one.values["learning_rate"] for one in search(FLAT, how, 6, hill)[1:]]
+
+    assert not set(drawn(7)) & set(drawn(8))
 
 
 def test_proposals_lie_in_the_space_with_the_types_of_the_plan_and_readable_digits():

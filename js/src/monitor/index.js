@@ -1,40 +1,24 @@
 // A training job, live: what it does now, its curves, its plan, log and code, and its answer.
-import { follow, listen, resolveModel } from "../shared/channel.js";
+import { follow, listen } from "../shared/channel.js";
 import { h, onThemeChange, replace, setText } from "../shared/dom.js";
 import { folds } from "../shared/folds.js";
+import { Kernel } from "../shared/kernel.js";
 import { header } from "./header.js";
 import { optionRow } from "./options.js";
 import { Plot } from "./plot.js";
 import { RunStore } from "./store.js";
 
-const GAP_PATIENCE_MS = 1000;
-
 // The kernel calls this once for each model: all its views share one store.
 export default function monitor() {
-  let control = null;
-  let asked = 0;
-  const ask = (command) => control?.send({ command });
-  const store = new RunStore(() => {
-    const now = performance.now();
-    if (now - asked > GAP_PATIENCE_MS) {
-      asked = now;
-      ask("snapshot");
-    }
-  });
-
-  // Requests go over the control's comm: the monitor's own is deaf while a cell is running.
-  const ready = async (model) => {
-    control ??= await resolveModel(model, model.get("control"));
-    ask("snapshot");
-    return control;
-  };
+  const kernel = new Kernel();
+  const store = new RunStore(() => kernel.askAnew());
 
   return {
     initialize: ({ model }) => {
       const receive = (message, buffers) => store.receive(message, buffers);
       return listen(model, { append: receive, snapshot: receive });
     },
-    render: ({ model, el }) => render({ model, el, store, ask, ready }),
+    render: ({ model, el }) => render({ model, el, store, kernel }),
   };
 }
 
@@ -45,7 +29,8 @@ function defaultMetrics({ primary, best }, names) {
   return ["train/loss", ...(shown ? [shown] : [])];
 }
 
-function render({ model, el, store, ask, ready }) {
+function render({ model, el, store, kernel }) {
+  const ask = (command) => kernel.send(command);
   const options = { smoothing: 0.8, axis: "step", log: false, metrics: null };
   const syncKey = `etn-${Math.random().toString(36).slice(2)}`;
   const plots = new Map();
@@ -59,7 +44,7 @@ function render({ model, el, store, ask, ready }) {
   const error = h("div", { class: "etn-error", role: "alert", hidden: true });
   const root = h(
     "div",
-    { class: "etn-root etn-monitor etn-card", tabindex: -1, role: "region", "aria-label": "training job", "data-lm-suppress-shortcuts": "true", "data-testid": "monitor" },
+    { class: "etn-root etn-monitor etn-live etn-card", tabindex: -1, role: "region", "aria-label": "training job", "data-lm-suppress-shortcuts": "true", "data-testid": "monitor" },
     head.el, error, charts, h("div", { class: "etn-options" }, row.el, h("span", { class: "etn-fold-buttons" }, fold.buttons)), fold.el,
   );
   root.addEventListener("keydown", (event) => {
@@ -141,7 +126,7 @@ function render({ model, el, store, ask, ready }) {
   ];
   draw();
 
-  ready(model).then(async (control) => {
+  kernel.connect(model).then(async (control) => {
     if (!control) return;
     root.dataset.live = "";
     const view = await model.widget_manager.create_view(control);

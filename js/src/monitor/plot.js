@@ -1,6 +1,7 @@
 // One curve in a card: uPlot below a title line that says what the newest or the pointed-at value is.
 import uPlot from "uplot";
 import { h, onWidth, setText, token } from "../shared/dom.js";
+import { drawLevel, roomyRange } from "../shared/levels.js";
 import { aligned, lastKnown } from "./align.js";
 import { clock, number } from "../shared/format.js";
 import { smooth } from "./smoothing.js";
@@ -142,7 +143,7 @@ export class Plot {
       },
       scales: {
         x: { time: false, range: (_plot, low, high) => this.#horizontalRange(low, high) },
-        y: this.#isLog() ? { distr: 3 } : { range: (_plot, low, high) => this.#verticalRange(low, high) },
+        y: this.#isLog() ? { distr: 3 } : { range: (_plot, low, high) => roomyRange(low, high, this.#base) },
       },
       axes: [
         { ...axis, size: 26, gap: 4, grid: { show: false }, space: 60, values: (_plot, ticks) => ticks.map((tick) => (time ? clock(tick) : String(+tick.toFixed(3)))) },
@@ -152,7 +153,7 @@ export class Plot {
       hooks: {
         setCursor: [(plot) => this.#describe(plot.cursor.idx)],
         setScale: [(plot) => (this.el.dataset.xTo = plot.scales.x.max)],
-        drawAxes: [(plot) => this.#drawBase(plot)],
+        drawAxes: [(plot) => drawLevel(plot, this.#base, this.el)],
         draw: [(plot) => this.#drawBest(plot)],
       },
     };
@@ -177,30 +178,6 @@ export class Plot {
   #isZoomed() {
     const { min, max } = this.#plot.scales.x;
     return min !== this.#shownRange[0] || max !== this.#shownRange[1];
-  }
-
-  #verticalRange(low, high) {
-    const values = [low, high, this.#base].filter((value) => value !== null && Number.isFinite(value));
-    if (!values.length) return [0, 1];
-    const [from, to] = [Math.min(...values), Math.max(...values)];
-    // At least a hundredth of the value: base and first point differ by a rounding error only.
-    const pad = Math.max(0.08 * (to - from), 0.01 * Math.abs(to)) || 0.5;
-    return [from - pad, to + pad];
-  }
-
-  #drawBase(plot) {
-    if (this.#base === null) return;
-    const { ctx, bbox } = plot;
-    const y = plot.valToPos(this.#base, "y", true);
-    ctx.save();
-    ctx.strokeStyle = token(this.el, "--etn-before");
-    ctx.lineWidth = 1.5 * devicePixelRatio;
-    ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
-    ctx.beginPath();
-    ctx.moveTo(bbox.left, y);
-    ctx.lineTo(bbox.left + bbox.width, y);
-    ctx.stroke();
-    ctx.restore();
   }
 
   #drawBest(plot) {

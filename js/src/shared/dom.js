@@ -24,9 +24,11 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Replace the children of *node*. */
+/** Replace the children of *node*; the keyboard stays where it was if what it was on has a successor of its name. */
 export function replace(node, ...children) {
+  const focused = node.contains(document.activeElement) && document.activeElement.dataset.testid;
   node.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  if (focused) node.querySelector(`[data-testid="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
 
 /** The computed value of a CSS variable, e.g. `token(el, "--etn-accent")`, for drawing on a canvas. */

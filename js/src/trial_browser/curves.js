@@ -1,6 +1,7 @@
 // Learning curves of the selected trials, one over the other.
 import uPlot from "uplot";
 import { h, onWidth, replace, token } from "../shared/dom.js";
+import { drawLevel, roomyRange } from "../shared/levels.js";
 import { number } from "../shared/format.js";
 import { ownLook } from "./colours.js";
 import { word } from "./scales.js";
@@ -112,42 +113,18 @@ export class Curves {
       padding: [8, 18, 0, 0],
       legend: { show: false },
       cursor: { drag: { x: true, y: false }, points: { size: 6, width: 1.5, fill: colour("--etn-paper") } },
-      scales: { x: { time: false, range: (_plot, low, high) => (percent && low === this.#data[0][0] && high === this.#data[0].at(-1) ? [0, 1] : low === high ? [low - 1, high + 1] : [low, high]) }, y: { range: (_plot, low, high) => this.#range(low, high, metric) } },
+      scales: { x: { time: false, range: (_plot, low, high) => (percent && low === this.#data[0][0] && high === this.#data[0].at(-1) ? [0, 1] : low === high ? [low - 1, high + 1] : [low, high]) }, y: { range: (_plot, low, high) => roomyRange(low, high, this.#base(metric)) } },
       axes: [
         { ...axis, size: 26, gap: 4, grid: { show: false }, space: 60, values: (_plot, ticks) => ticks.map((tick) => (percent ? `${Math.round(100 * tick)} %` : word(+tick.toFixed(3)))) },
         { ...axis, size: 46, gap: 6, grid: { stroke: colour("--etn-grid"), width: 1 }, values: (_plot, ticks) => ticks.map((tick) => (tick === null ? "" : word(+tick.toPrecision(4)))) },
       ],
       series: [{}, ...looks.map(({ colour: stroke, dash }) => ({ stroke, dash, width: 2, spanGaps: true, points: { show: metric !== "train/loss", size: 5, fill: stroke, stroke } }))],
-      hooks: { setCursor: [(plot) => this.#describe(plot.cursor.idx, metric)], drawAxes: [(plot) => this.#drawBase(plot, metric)] },
+      hooks: { setCursor: [(plot) => this.#describe(plot.cursor.idx, metric)], drawAxes: [(plot) => drawLevel(plot, this.#base(metric), this.el)] },
     };
   }
 
   #base(metric) {
     return metric === this.#primary ? (this.board.summary.base ?? null) : null;
-  }
-
-  #range(low, high, metric) {
-    const values = [low, high, this.#base(metric)].filter((value) => value !== null && Number.isFinite(value));
-    if (!values.length) return [0, 1];
-    const [from, to] = [Math.min(...values), Math.max(...values)];
-    // At least a hundredth of the value: curves that never moved differ from the base by a rounding error.
-    const pad = Math.max(0.08 * (to - from), 0.01 * Math.abs(to)) || 0.5;
-    return [from - pad, to + pad];
-  }
-
-  #drawBase({ ctx, bbox, valToPos }, metric) {
-    const base = this.#base(metric);
-    if (base === null) return;
-    const y = valToPos(base, "y", true);
-    ctx.save();
-    ctx.strokeStyle = token(this.el, "--etn-before");
-    ctx.lineWidth = 1.5 * devicePixelRatio;
-    ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
-    ctx.beginPath();
-    ctx.moveTo(bbox.left, y);
-    ctx.lineTo(bbox.left + bbox.width, y);
-    ctx.stroke();
-    ctx.restore();
   }
 
   /** The value of each curve at the pointer, or its last one. */

@@ -1,7 +1,8 @@
 // A sweep, live: history, parallel coordinates, table, curves, slices and importance over one selection.
-import { follow, listen, resolveModel } from "../shared/channel.js";
+import { follow, listen } from "../shared/channel.js";
 import { h, onThemeChange, replace, setText } from "../shared/dom.js";
 import { folds as planAndLog } from "../shared/folds.js";
+import { Kernel } from "../shared/kernel.js";
 import { Board } from "./board.js";
 import { readTheme } from "./colours.js";
 import { Detail } from "./detail.js";
@@ -15,34 +16,19 @@ import { TrialStore } from "./store.js";
 import { TrialTable } from "./table.js";
 import { Tooltip } from "./tooltip.js";
 
-const GAP_PATIENCE_MS = 1000;
 // With more axes than this the parallel coordinates take the whole width.
 const AXES_BESIDE = 7;
 
 // The kernel calls this once for each model: all its views share one store.
 export default function trialBrowser() {
-  let control = null;
+  const kernel = new Kernel();
   let heard = false;
-  let asked = 0;
   // A saved notebook restores the control too: that a kernel listens is known once it has said something.
   const ask = (command, values) => {
-    if (command && (heard || command === "snapshot")) control?.send(values ? { command, values } : { command });
+    if (command && heard) kernel.send(command, values);
     return heard;
   };
-  const store = new TrialStore(() => {
-    const now = performance.now();
-    if (now - asked > GAP_PATIENCE_MS) {
-      asked = now;
-      ask("snapshot");
-    }
-  });
-
-  // Requests go over the control's comm: the browser's own is deaf while a cell is running.
-  const ready = async (model) => {
-    control ??= await resolveModel(model, model.get("control"));
-    ask("snapshot");
-    return control;
-  };
+  const store = new TrialStore(() => kernel.askAnew());
 
   return {
     initialize: ({ model }) => {
@@ -57,11 +43,11 @@ export default function trialBrowser() {
         detail: (message) => store.takeDetail(message),
       });
     },
-    render: ({ model, el }) => render({ model, el, store, ask, ready }),
+    render: ({ model, el }) => render({ model, el, store, ask, kernel }),
   };
 }
 
-function render({ model, el, store, ask, ready }) {
+function render({ model, el, store, ask, kernel }) {
   const board = new Board();
   const tooltip = new Tooltip();
   const planFolds = planAndLog({ askForLog: () => ask("log"), isFinal: () => model.get("summary").final });
@@ -80,7 +66,7 @@ function render({ model, el, store, ask, ready }) {
   const error = h("div", { class: "etn-error", role: "alert", hidden: true });
   const root = h(
     "div",
-    { class: "etn-root etn-trials etn-card", tabindex: -1, role: "region", "aria-label": "trials of a sweep", "data-lm-suppress-shortcuts": "true", "data-testid": "trial-browser" },
+    { class: "etn-root etn-trials etn-live etn-card", tabindex: -1, role: "region", "aria-label": "trials of a sweep", "data-lm-suppress-shortcuts": "true", "data-testid": "trial-browser" },
     head.el, error,
     h("div", { class: "etn-trials-top" }, views.history.el, views.parallel.el),
     h("div", { class: "etn-trials-main" },
@@ -178,7 +164,7 @@ function render({ model, el, store, ask, ready }) {
   ];
   draw();
 
-  ready(model).then(async (control) => {
+  kernel.connect(model).then(async (control) => {
     if (!control) return;
     const view = await model.widget_manager.create_view(control);
     head.control.replaceChildren(view.el);
