@@ -255,6 +255,7 @@ def learning_curve(
     notes = [
         f"Every run was judged on the same {len(whole.verdict):,} held-out rows; smaller parts lie within "
         "larger ones of the same repeat.",
+        "Bands tell how runs with other rows and seeds differ; other held-out rows would add to that.",
         "Epochs, not steps, are the same for all parts, so smaller parts train for fewer steps.",
     ]
     return LearningCurve(

@@ -18,7 +18,7 @@ import optuna
 from optuna.trial import TrialState
 
 from embedtune_nb.errors import EmbedtuneError
-from embedtune_nb.jobs.budget import claims_lock, trial_budget
+from embedtune_nb.jobs.budget import claims_lock, trial_budget, write_budget
 from embedtune_nb.plan.plan import Plan
 from embedtune_nb.store.job_folder import JobFolder
 from embedtune_nb.store.locks import is_held, locked, take
@@ -124,6 +124,8 @@ class Claims:
     def next(self) -> Claim | None:
         """Claim the next trial: one whose worker died, else a new one; None if the budget gives none.
 
+        Where all there is in the search space was tried, the budget shrinks to that.
+
         Whoever gets None and sees that others are at work should ask again: one of them may die.
         """
         while True:
@@ -133,6 +135,8 @@ class Claims:
                 if used >= trial_budget(self._job):
                     return None
                 claim = self._claim_next(records)
+                if claim is None and not any(map(_runs, records)):
+                    write_budget(self._job, used)  # there is nothing to use the rest up with
             if claim is None or claim.record.state == "running":
                 return claim
 

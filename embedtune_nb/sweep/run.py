@@ -115,8 +115,8 @@ class _Sweep:
 
     def _search(self) -> int:
         """Carry out trials until the budget is used up; return the budget."""
-        budget = trial_budget(self.folder)
-        self.emit(Phase("trials", budget))
+        planned = trial_budget(self.folder)
+        self.emit(Phase("trials", planned))
         self._told = None
         self._tell_progress()
         for _ in self.worker.trials():
@@ -124,9 +124,9 @@ class _Sweep:
         self._tell_progress()
         budget = trial_budget(self.folder)
         records = self.claims.records()
-        if self.claims.counted() < budget:
+        if budget < planned:
             everything = "all there is in the search space was tried"
-            self.emit(Notice(f"{self.claims.counted()} trials instead of {budget}: {everything}."))
+            self.emit(Notice(f"{budget} trials instead of {planned}: {everything}."))
         if not scored(records):
             raise JobFailedError(
                 f"No trial succeeded. {_reasons(records)}",

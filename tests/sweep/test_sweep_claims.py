@@ -67,9 +67,10 @@ def test_an_exhausted_space_ends_the_search_with_a_word(make):
     plan = folder.plan()
     plan["space"] = [one for one in plan["space"] if one["name"] == "batch_size"]
     folder.plan_file.write_text(json.dumps(plan))
-    run(folder)
+    job = run(folder)
     assert counted(folder) == 2
-    assert any("all there is" in one["text"] for one in events(folder, "notice"))
+    assert any("2 trials instead of 3: all there is" in one["text"] for one in events(folder, "notice"))
+    assert (job.steps_completed, job.steps_total) == (2, 2)
 
 
 def test_a_lost_database_is_made_anew_from_the_trials(make, home):
