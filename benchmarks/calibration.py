@@ -1,7 +1,7 @@
 """How often the verdict errs on real differences, and what it says end to end.
 
 Per-query differences come from real comparisons: a base against what a short training run made of it.
-Centred to zero mean (or weighted, where few rows changed) and drawn from again and again, every "better"
+Centred to zero mean (or weighted, where most are ties) and drawn from again and again, every "better"
 and "worse" is an error; shifted, the share of "better" is the power, beside that of the paired t-test: at
 its own 5 %, and with the critical value at which it errs as often as the verdict. A rate beyond its bound
 ends with exit status 1; power is measured against the lower of the two.
@@ -27,7 +27,7 @@ from quality import Race, read_set
 
 from embedtune_nb import datasets
 from embedtune_nb.data.datasource import Datasource
-from embedtune_nb.evaluation.calibration import calibrate
+from embedtune_nb.evaluation.calibration import CENTRED, WEIGHTED, calibrate
 from embedtune_nb.evaluation.decision import DIFFERING_MIN
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.statistics import ROW_VALUES
@@ -65,6 +65,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--draws", type=int, default=2_000, help="data sets drawn of each size")
     parser.add_argument("--resamples", type=int, default=2_000, help="of each verdict; its own are 10,000")
+    parser.add_argument("--null", choices=(CENTRED, WEIGHTED), help="by default weighted where most are ties")
     parser.add_argument("--json", type=Path, help="where to write the table")
     parser.add_argument("--keep", type=Path, help="file of differences: read if it is there, else written")
     options = parser.parse_args()
@@ -81,7 +82,8 @@ def main() -> int:
         if not gains.any():
             print(f"{key}: nothing changed, so there is nothing to draw from")
             continue
-        table = calibrate(gains, draws=options.draws, resamples=options.resamples, seed=options.seed)
+        drawn = {"draws": options.draws, "resamples": options.resamples, "seed": options.seed}
+        table = calibrate(gains, null=options.null, **drawn)
         tables.append(table.assign(set=key, changed=(gains != 0).mean()))
         print(f"\n{key}, {len(gains):,} rows, {(gains != 0).mean():.0%} changed")
         print(table.to_string(index=False, float_format="{:.4f}".format), flush=True)

@@ -17,8 +17,7 @@ from embedtune_nb.evaluation.tails import opposed_p_values
 _SHIFT = 2.8
 #: Data sets judged at once: their values under all resamples are held in memory.
 _AT_ONCE = 250
-#: Rows that changed, of those drawn, for centring to leave a real distribution.
-_CHANGED_MIN = 15
+CENTRED, WEIGHTED = "centred", "weighted"
 
 
 def calibrate(
@@ -27,6 +26,7 @@ def calibrate(
     rows: Sequence[int] = (50, 200, 500),
     draws: int = 2_000,
     resamples: int = 10_000,
+    null: str | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Measure the verdict's error rates and its power on real differences of single rows.
@@ -34,11 +34,11 @@ def calibrate(
     Data sets are drawn with replacement from *changes*, made to have mean zero, so that every "better" and
     "worse" is an error; and once more with a true gain of 2.8 standard errors to be seen.
 
-    The mean is made zero by centring. That makes a small loss of every tie, and where so few rows changed
-    that a data set may hold none of the gains which balance those, no test of the mean can tell. Where
-    fewer than 15 of the rows drawn changed, the values therefore stay, ties too, and are drawn with the
-    weights nearest to equal ones under which their mean is zero, or the gain (exponential tilting: Efron,
-    1981).
+    The mean is made zero by centring. That makes a small loss (or gain) of every tie, and where most rows
+    are ties, a data set that happens to hold few of the changes which balance them shows a loss in nearly
+    all rows, which no real data does and no test of a mean can tell from a real loss. There the values stay,
+    ties too, and are drawn with the weights nearest to equal ones under which their mean is zero, or the
+    gain (exponential tilting: Efron, 1981).
 
     Parameters
     ----------
@@ -50,21 +50,24 @@ def calibrate(
         Data sets of each size.
     resamples
         Of each verdict.
+    null
+        How the mean is made zero: ``"centred"`` or ``"weighted"``. None: weighted where most rows are ties.
     seed
         Of the data sets.
 
     Returns
     -------
     pandas.DataFrame
-        A row a size: `rows`, how the mean was made zero (`null`: ``"centred"`` or ``"weighted"``), the
-        shares `better` and `worse` without a difference, `power` (the share called better with one),
+        A row a size: `rows`, how the mean was made zero (`null`), the shares `better` and `worse` without a difference, `power` (the share called better with one),
         `t_better`, `t_worse` and `t_power` of the paired t-test (two-sided, 5 %), and `t_power_equal`, its
         power with the critical value at which it errs as often as the verdict.
     """
+    changes = np.asarray(changes, float)
+    null = null or (CENTRED if (changes != 0).mean() > 0.5 else WEIGHTED)
     found = []
     for size in rows:
         rng = np.random.default_rng([seed, size])
-        null, draw = _drawing(np.asarray(changes, float), size, draws, rng)
+        draw = (_centred if null == CENTRED else _weighted)(changes, size, draws, rng)
         still, moved = draw(0.0), draw(_SHIFT)
         ours, theirs = answers_of(still, resamples=resamples), _t_answers(still)
         better = float((ours == BETTER).mean())
@@ -84,17 +87,22 @@ def calibrate(
     return pd.DataFrame(found)
 
 
-def _drawing(
+def _centred(
     changes: np.ndarray, size: int, draws: int, rng: np.random.Generator
-) -> tuple[str, Callable[[float], np.ndarray]]:
-    """Return how the mean is made zero, and what draws (draws, size) with a gain in standard errors."""
-    if (changes != 0).mean() * size >= _CHANGED_MIN:
-        centred = changes - changes.mean()
-        error = centred.std() / np.sqrt(size)
-        return "centred", lambda gain: centred[rng.integers(0, len(centred), (draws, size))] + gain * error
+) -> Callable[[float], np.ndarray]:
+    """Return what draws (draws, size) changes with a gain, given in standard errors."""
+    centred = changes - changes.mean()
+    error = centred.std() / np.sqrt(size)
+    return lambda gain: centred[rng.integers(0, len(centred), (draws, size))] + gain * error
+
+
+def _weighted(
+    changes: np.ndarray, size: int, draws: int, rng: np.random.Generator
+) -> Callable[[float], np.ndarray]:
+    """Return what draws (draws, size) changes as they are, weighted for a gain, given in standard errors."""
     even = _weights(changes, 0.0)
     error = np.sqrt(even @ changes**2 / size)
-    return "weighted", lambda gain: rng.choice(
+    return lambda gain: rng.choice(
         changes, (draws, size), p=even if gain == 0 else _weights(changes, gain * error)
     )
 

@@ -1,6 +1,7 @@
 """How often the verdict errs, on real per-query differences; ``make calibrate`` asks more of it."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from sklearn.feature_extraction.text import HashingVectorizer
@@ -8,7 +9,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from embedtune_nb import datasets
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.kinds import RETRIEVAL
-from embedtune_nb.evaluation.calibration import _drawing, _share_beyond, answers_of, calibrate
+from embedtune_nb.evaluation.calibration import _share_beyond, _weighted, answers_of, calibrate
 from embedtune_nb.evaluation.evaluate import evaluate
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.verdict import paired_verdict
@@ -50,7 +51,9 @@ def test_errors_are_rare_and_power_is_that_of_a_t_test(changes):
     assert len(changes) > 300 and 0.05 < (changes != 0).mean() < 0.9, (
         "real differences: many ties, some jumps"
     )
-    table = calibrate(changes, rows=(50, 200), draws=2_000, resamples=2_000)
+    weighted = calibrate(changes, rows=(50,), draws=2_000, resamples=2_000)
+    centred = calibrate(changes, rows=(200,), draws=2_000, resamples=2_000, null="centred")
+    table = pd.concat([weighted, centred], ignore_index=True)
     assert (table[["better", "worse"]] <= 0.035).all(axis=None), table.to_string()
     assert (table[["better", "worse"]] > 0.005).all(axis=None), "an answer that is never given is no caution"
     assert table["null"].tolist() == ["weighted", "centred"]
@@ -60,9 +63,9 @@ def test_errors_are_rare_and_power_is_that_of_a_t_test(changes):
 
 
 def test_weights_make_the_mean_zero_and_leave_ties_and_values(changes):
-    null, draw = _drawing(changes, 50, 4_000, np.random.default_rng(0))
+    draw = _weighted(changes, 50, 4_000, np.random.default_rng(0))
     still, moved = draw(0.0), draw(2.8)
-    assert null == "weighted" and set(np.unique(still)) <= set(changes)
+    assert set(np.unique(still)) <= set(changes)
     assert abs(still.mean()) < 3 * still.std() / np.sqrt(still.size)
     assert moved.mean() == pytest.approx(2.8 * still.std() / np.sqrt(50), rel=0.1)
     assert 0.5 < (still == 0).mean() / (changes == 0).mean() < 1.2
