@@ -58,9 +58,10 @@ def calibrate(
     Returns
     -------
     pandas.DataFrame
-        A row a size: `rows`, how the mean was made zero (`null`), the shares `better` and `worse` without a difference, `power` (the share called better with one),
-        `t_better`, `t_worse` and `t_power` of the paired t-test (two-sided, 5 %), and `t_power_equal`, its
-        power with the critical value at which it errs as often as the verdict.
+        A row a size: `rows`, how the mean was made zero (`null`), the shares `better` and `worse` without a
+        difference, `power` (the share called better with one), `t_better`, `t_worse` and `t_power` of the
+        paired t-test (two-sided, 5 %), and `t_power_equal`, its power with the critical value at which it
+        errs as often as the verdict.
     """
     changes = np.asarray(changes, float)
     null = null or (CENTRED if (changes != 0).mean() > 0.5 else WEIGHTED)
