@@ -47,8 +47,6 @@ class SweepSnapshot:
         By the key of the trial: the cell that repeats it as a single run.
     decision
         What the confirming runs decided; None before.
-    eta_seconds
-        Time left; None while nobody can tell.
     """
 
     job: JobSnapshot
@@ -62,7 +60,6 @@ class SweepSnapshot:
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     codes: dict[str, str] = field(default_factory=dict)
     decision: dict[str, Any] | None = None
-    eta_seconds: float | None = None
 
     @property
     def band(self) -> float | None:

@@ -102,7 +102,6 @@ def sweep_summary(snapshot: SweepSnapshot, *, can_grow: bool) -> dict[str, Any]:
         "trial_count": snapshot.trial_count,
         "done": sum(record.state in COUNTED for record in trials),
         "running": states["running"],
-        "eta": finite(snapshot.eta_seconds),
         "best": _leader(snapshot),
         "best_so_far": _steps(snapshot.best_so_far),
         "band": finite(snapshot.band),
