@@ -25,7 +25,7 @@ export default function trialBrowser() {
   let heard = false;
   // A saved notebook restores the control too: that a kernel listens is known once it has said something.
   const ask = (command, values) => {
-    if (command && heard) kernel.send(command, values);
+    if (command && heard) heard = kernel.send(command, values);
     return heard;
   };
   const store = new TrialStore(() => kernel.askAnew());
