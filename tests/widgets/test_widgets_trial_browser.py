@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "sweep"))
 from made_up_sweep import BASE, METRIC, MadeUpSweep, finished_sweep
 
 from embedtune_nb.jobs.job import Job
+from embedtune_nb.store.events import Decided
 from embedtune_nb.sweep.reading import trials_of_job, trials_of_model
 from embedtune_nb.widgets.job_view import view_of
 from embedtune_nb.widgets.sweep_twin import picture_html
@@ -168,6 +169,21 @@ def test_the_decision_is_told_in_words_and_figures(browsers: list[TrialBrowser])
     assert browser.summary["best"]["index"] == sweep.decision["winner"]
     assert any("0.010" in fact for fact in decided["facts"])
     assert browser.summary["verdict"]["wins"] == 180
+
+
+def test_of_many_that_were_confirmed_the_two_of_the_tie_are_named(browsers: list[TrialBrowser]) -> None:
+    sweep = finished_sweep()
+    (first, second) = sorted(sweep.decision["confirmed"], key=lambda run: -run["mean"])
+    earlier = {"index": 8, "seeds": [43, 44], "scores": [0.5, 0.5], "mean": 0.5, "seconds": 20.0}
+    decision = sweep.decision | {"confirmed": [earlier, second, first], "tie": True}
+    sweep.grow(10)
+    sweep._events.emit(Decided(decision))
+    sweep.finish()
+    browser, _ = open_browser(browsers, Job(sweep.folder))
+    browser._publisher.join(20)
+    assert browser.summary["decided"]["head"].startswith(
+        f"#{first['index']} and #{second['index']} are a tie"
+    )
 
 
 def test_a_trial_tells_plan_differences_code_and_what_can_be_done(browsers: list[TrialBrowser]) -> None:
@@ -372,3 +388,4 @@ def test_what_stands_in_the_decision_is_not_repeated_below_it() -> None:
     kept = [notice["text"] for notice in _without(notices, told)]
     assert kept == ["job.trials[1].publish(...) publishes it.", "Two cores."]
     assert _without(notices, "") == notices
+    assert _without([*notices, *notices], "") == notices, "what is said once more is no news"
