@@ -16,7 +16,7 @@ from embedtune_nb.plan.dimension import Dimension
 from embedtune_nb.plan.sweep_settings import CONFIRMED, FRESH_SEEDS
 from embedtune_nb.store.events import EventReader
 from embedtune_nb.store.job_folder import JobFolder
-from embedtune_nb.sweep.ranking import best_first
+from embedtune_nb.sweep.ranking import best_base, best_first
 from embedtune_nb.sweep.snapshot import SweepSnapshot, snapshot_of_model
 from embedtune_nb.sweep.trial_folder import COUNTED, TRIALS, TrialFolder, TrialRecord
 
@@ -91,7 +91,7 @@ class SweepFeed:
         snapshot.trial_count, snapshot.decision = job.steps_total, job.decision
         name = f"eval/{snapshot.metric}"
         # the trials', on the selection part: that of the job is judged on the verdict part
-        snapshot.base_score = next((trial.base[name] for trial in shown if name in trial.base), None)
+        snapshot.base_score = best_base((trial.base.get(name) for trial in shown), snapshot.higher_is_better)
         job.eta_seconds = self._seconds_left()
 
     def _seconds_left(self) -> float | None:

@@ -31,7 +31,8 @@ class SweepSnapshot:
     higher_is_better
         Of that metric.
     base_score
-        Its value on the selection part before any training; None before it is known.
+        Its value on the selection part before any training, of several base models the best one; None before
+        it is known.
     trial_count
         The budget: trials that end done, pruned or failed. Confirming runs are not counted.
     dimensions

@@ -11,6 +11,7 @@ from made_up_sweep import BASE, METRIC, VERDICT, MadeUpSweep, finished_sweep
 
 from embedtune_nb.errors import NotFoundError
 from embedtune_nb.jobs.job import Job
+from embedtune_nb.store.events import Base
 from embedtune_nb.sweep.feed import SweepFeed, snapshot_of_model
 from embedtune_nb.sweep.ranking import ranks
 from embedtune_nb.sweep.trial_folder import TrialRecord
@@ -64,6 +65,16 @@ def test_trials_curves_and_best_arrive_as_they_happen(sweep):
     assert snapshot.ranks == {"0000": 3, "0001": 1, "0002": 2}
     curve = snapshot.curves["0001"][f"eval/{METRIC}"]
     assert curve.step == [0, 30, 60, 90, 120, 150] and curve.value[-1] == pytest.approx(0.61)
+
+
+def test_of_several_base_models_the_best_is_what_trials_are_measured_against(sweep):
+    sweep.trial()
+    key = sweep.begin()
+    better = BASE + 0.05
+    sweep._curves[key].emit(Base({f"eval/{METRIC}": better}))
+    feed = SweepFeed(sweep.folder)
+    feed.poll()
+    assert feed.snapshot.base_score == better
 
 
 def test_joining_late_tells_the_same_as_watching_from_the_start(sweep):
