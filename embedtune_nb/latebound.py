@@ -37,6 +37,7 @@ _DOORS = {
     "publish_trial": "embedtune_nb.models.from_trial:publish_trial",
     "train_trial_again": "embedtune_nb.models.from_trial:train_trial_again",
     "trials_of_job": "embedtune_nb.sweep.reading:trials_of_job",
+    "feed_of_sweep": "embedtune_nb.sweep.feed:SweepJobFeed",
     "sweep_history": "embedtune_nb.sweep_charts:history",
     "sweep_parallel": "embedtune_nb.sweep_charts:parallel",
     "sweep_slices": "embedtune_nb.sweep_charts:slices",

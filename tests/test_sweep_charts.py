@@ -45,6 +45,21 @@ def test_to_do_without_is_a_choice_with_a_place_of_its_own():
     assert axis.ticks[0][1] == "none"
 
 
+def test_choices_whose_short_names_are_alike_are_told_apart():
+    models = ("owner/multi-qa-MiniLM-L6-cos-v1", "owner/multi-qa-MiniLM-L6-dot-v1", "owner/other")
+    base = Dimension("base_model", "choice", models[0], "user", "", choices=models)
+    axis = axis_of(base, models)
+    assert axis.places == pytest.approx([1 / 6, 3 / 6, 5 / 6])
+    assert [text for _, text in axis.ticks] == [*models[:2], "other"]
+    drawn = values_of(
+        sweep_charts.slices(
+            frame([0.5, 0.6, 0.7], base_model=models), [base], metric="accuracy", higher_is_better=True
+        ),
+        "tried",
+    )
+    assert [round(row["tried"]) for row in drawn] == [0, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("low", "high", "log", "kind", "wanted"),
     [

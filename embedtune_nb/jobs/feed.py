@@ -17,8 +17,6 @@ ALIVE_STATES = frozenset({"queued", "running", "stopping", "unknown"})
 FINAL_STATES = frozenset({"done", "failed", "stopped", "lost"})
 _RECENT_STEPS = 20
 _TRIALS = "trials"
-#: A sweep runs its best two trials on two further seeds each.
-CONFIRMING_RUNS = 4
 #: Kind of job -> the setting that tells how many steps it has. Jobs of other kinds train nothing.
 _LENGTH = {"finetune": "steps_total", "sweep": "trial_count"}
 
@@ -199,14 +197,12 @@ class JobFeed:
         self._step_times.clear()
         if name == _TRIALS:
             snapshot.steps_total = total or snapshot.steps_total
-            self._step_times.append((snapshot.steps_completed, now))
 
     def _take_progress(self, event: dict[str, Any]) -> None:
         snapshot = self.snapshot
         snapshot.phase_done, snapshot.phase_total = event["done"], event["total"]
         if snapshot.phase == _TRIALS:
             snapshot.steps_completed, snapshot.steps_total = event["done"], event["total"]
-            self._step_times.append((event["done"], event["t"]))
 
     def _take_metrics(self, event: dict[str, Any]) -> None:
         snapshot = self.snapshot
@@ -218,20 +214,20 @@ class JobFeed:
             self._step_times.append((event["step"], event["t"]))
 
     def _estimate(self) -> None:
-        """Time left: the recent pace, plus what closes the job.
+        """Time left: the recent pace, plus the closing evaluation, which takes as long as the first.
 
-        That is an evaluation, which takes as long as the first; in a sweep the runs that confirm the best.
+        That of a sweep is told by its trials, which are followed elsewhere.
         """
         snapshot = self.snapshot
+        if snapshot.kind == "sweep":
+            return
         snapshot.eta_seconds = None
-        if snapshot.ended or len(self._step_times) < 2 or snapshot.phase not in ("training", _TRIALS):
+        if snapshot.ended or len(self._step_times) < 2 or snapshot.phase != "training":
             return
         (first_step, first_time), (last_step, last_time) = self._step_times[0], self._step_times[-1]
         if last_step > first_step:
             pace = (last_time - first_time) / (last_step - first_step)
             closing = 2 * self._phase_lasted.get("evaluating base", 0.0)
-            if snapshot.phase == _TRIALS and snapshot.plan["settings"].get("confirm", {}).get("value"):
-                closing = CONFIRMING_RUNS * pace
             left = max(0, snapshot.steps_total - snapshot.steps_completed)
             snapshot.eta_seconds = left * pace + closing
 

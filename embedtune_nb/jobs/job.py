@@ -93,7 +93,8 @@ class Job:
 
     @property
     def steps_total(self) -> int:
-        """Optimizer steps in the plan; of a sweep its trials."""
+        """Optimizer steps in the plan; of a sweep its trials, which may become more."""
+        self._feed.poll()
         return self._feed.snapshot.steps_total
 
     @property
@@ -105,8 +106,9 @@ class Job:
     @property
     def eta(self) -> float | None:
         """Seconds left at the present pace; None while nobody can tell."""
-        self._feed.poll()
-        return self._feed.snapshot.eta_seconds
+        feed = self.feed() if self.kind == "sweep" else self._feed  # a sweep's trials tell it, not its events
+        feed.poll()
+        return feed.snapshot.eta_seconds
 
     @property
     def verdict(self) -> dict[str, Any] | None:
@@ -115,8 +117,8 @@ class Job:
         return self._feed.snapshot.verdict
 
     def feed(self) -> JobFeed:
-        """Return a fresh reader of this job's events, for a watcher of its own."""
-        return JobFeed(self._folder)
+        """Return a fresh reader of this job, for a watcher of its own."""
+        return late("feed_of_sweep")(self._folder) if self.kind == "sweep" else JobFeed(self._folder)
 
     def wait(self, timeout: float | None = None) -> Job:
         """Wait until the job ends; an interrupt of the cell ends the waiting only.

@@ -17,18 +17,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from embedtune_nb.evaluation.comparison import CONFIDENCE
+from embedtune_nb.plan.sweep_settings import CONFIRMED, FRESH_SEEDS
 from embedtune_nb.sweep.ranking import best_first
 from embedtune_nb.sweep.trial_folder import TrialRecord
 
-CANDIDATES = 2
-FRESH_SEEDS = 2
 #: A tie is broken by cost only where one took less than this share of the other's time.
 _CLEARLY_CHEAPER = 0.8
 
 
 def candidates(trials: Sequence[TrialRecord], higher_is_better: bool) -> list[TrialRecord]:
     """Return the trials that are run again on new seeds: the best two, or the only one."""
-    return best_first(trials, higher_is_better)[:CANDIDATES]
+    return best_first(trials, higher_is_better)[:CONFIRMED]
 
 
 def fresh_seeds(seed: int) -> list[int]:

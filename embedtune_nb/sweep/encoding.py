@@ -176,9 +176,12 @@ def _decoded(dimension: Dimension, code: Any) -> Any:
         return _places(dimension)[code]
     if dimension.kind == "int":
         return int(code)
-    # nobody reads, or needs, 0.00044087674582831265
-    rounded = float(f"{code:.{_DIGITS}g}")
     assert dimension.low is not None and dimension.high is not None, "a range has two ends"
+    # nobody reads, or needs, 0.00044087674582831265 by ratios, and 5.43e-18 between 0 and 0.3
+    if dimension.log:
+        rounded = float(f"{code:.{_DIGITS}g}")
+    else:
+        rounded = round(code, _DIGITS - math.floor(math.log10(dimension.high - dimension.low)))
     return min(max(rounded, float(dimension.low)), float(dimension.high))
 
 

@@ -11,17 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from embedtune_nb.jobs.feed import CONFIRMING_RUNS, JobFeed, Series, take_metrics
+from embedtune_nb.jobs.feed import JobFeed, JobSnapshot, Series, take_metrics
 from embedtune_nb.plan.dimension import Dimension
+from embedtune_nb.plan.sweep_settings import CONFIRMED, FRESH_SEEDS
 from embedtune_nb.store.events import EventReader
 from embedtune_nb.store.job_folder import JobFolder
+from embedtune_nb.sweep.ranking import best_base, best_first
 from embedtune_nb.sweep.snapshot import SweepSnapshot, snapshot_of_model
 from embedtune_nb.sweep.trial_folder import COUNTED, TRIALS, TrialFolder, TrialRecord
 
-__all__ = ["SweepFeed", "SweepSnapshot", "snapshot_of_model"]
+__all__ = ["SweepFeed", "SweepJobFeed", "SweepSnapshot", "snapshot_of_model"]
 
 #: A trial that has ended is looked at when the job has news, and every so many polls: there may be hundreds.
 _ALL_EVERY = 10
+_SEARCHING, _CONFIRMING = "trials", "confirming"
 
 
 class SweepFeed:
@@ -88,27 +91,59 @@ class SweepFeed:
         snapshot.trial_count, snapshot.decision = job.steps_total, job.decision
         name = f"eval/{snapshot.metric}"
         # the trials', on the selection part: that of the job is judged on the verdict part
-        snapshot.base_score = next((trial.base[name] for trial in shown if name in trial.base), None)
-        snapshot.eta_seconds = self._seconds_left()
+        snapshot.base_score = best_base((trial.base.get(name) for trial in shown), snapshot.higher_is_better)
+        job.eta_seconds = self._seconds_left()
 
     def _seconds_left(self) -> float | None:
-        """Time left: trials and confirming runs still due, at the mean length of those that ended."""
+        """Time left: trials and confirming runs still due, at the mean length of the trials that ended."""
         snapshot, job = self.snapshot, self.snapshot.job
         trials = [trial for trial in snapshot.trials if trial.confirms is None]
         lasted = [trial.seconds for trial in trials if trial.state in COUNTED and trial.seconds]
-        if job.ended or snapshot.decision or not lasted:
+        if job.ended or not lasted or job.phase not in (_SEARCHING, _CONFIRMING):
             return None
-        left = snapshot.trial_count - sum(trial.state in COUNTED for trial in trials)
-        confirming = [trial for trial in snapshot.trials if trial.confirms is not None]
-        if _setting(job.plan, "confirm", True):
-            left += CONFIRMING_RUNS - sum(trial.state in COUNTED for trial in confirming)
+        left = max(0, snapshot.trial_count - sum(trial.state in COUNTED for trial in trials))
         begun = sum(
             trial.steps_done / trial.steps_total
             for trial in snapshot.trials
             if trial.state == "running" and trial.steps_total
         )
         workers = _setting(job.plan, "trial_workers", 1) or 1
-        return max(0.0, left - begun) * (sum(lasted) / len(lasted)) / workers
+        due = left + self._confirming_runs_left() - begun
+        return max(0.0, due) * (sum(lasted) / len(lasted)) / workers
+
+    def _confirming_runs_left(self) -> int:
+        """Return how many runs of the best trials with new seeds are to come; earlier winners have theirs."""
+        snapshot, job = self.snapshot, self.snapshot.job
+        if job.phase == _CONFIRMING:
+            return job.phase_total - job.phase_done
+        if not _setting(job.plan, "confirm", True):
+            return 0
+        best = {trial.index for trial in best_first(snapshot.trials, snapshot.higher_is_better)[:CONFIRMED]}
+        confirmed = [trial for trial in snapshot.trials if trial.confirms in best and trial.state in COUNTED]
+        return CONFIRMED * FRESH_SEEDS - len(confirmed)
+
+
+class SweepJobFeed:
+    """A sweep as a watcher of jobs sees it: its snapshot is that of the job, with the time that is left.
+
+    Parameters
+    ----------
+    folder
+        The job's folder.
+    """
+
+    def __init__(self, folder: JobFolder) -> None:
+        self._sweep = SweepFeed(folder)
+        self.lock = self._sweep.lock
+
+    @property
+    def snapshot(self) -> JobSnapshot:
+        """The job as of the last poll."""
+        return self._sweep.snapshot.job
+
+    def poll(self) -> bool:
+        """Read what is new; return whether anything changed."""
+        return self._sweep.poll()
 
 
 class _FollowedTrial:

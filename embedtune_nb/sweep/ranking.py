@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from embedtune_nb.sweep.trial_folder import TrialRecord
@@ -19,6 +19,12 @@ def scored(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
         and trial.score is not None
         and math.isfinite(trial.score)
     ]
+
+
+def best_base(scores: Iterable[float | None], higher_is_better: bool) -> float | None:
+    """Return what one has without training: of several base models the best score; None if none is known."""
+    known = [score for score in scores if score is not None]
+    return (max if higher_is_better else min)(known, default=None)
 
 
 def best_trial(trials: Sequence[TrialRecord], higher_is_better: bool) -> TrialRecord | None:

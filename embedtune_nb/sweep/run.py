@@ -119,10 +119,13 @@ class _Sweep:
         self.emit(Phase("trials", planned))
         self._told = None
         self._tell_progress()
-        for _ in self.worker.trials():
+        budget = 0
+        while budget != trial_budget(self.folder):  # it may grow just as the last trial ends
+            budget = trial_budget(self.folder)
+            for _ in self.worker.trials():
+                self._tell_progress()
             self._tell_progress()
-        self._tell_progress()
-        budget = trial_budget(self.folder)
+        self._told = None  # progress counts other things from here on
         records = self.claims.records()
         if budget < planned:
             everything = "all there is in the search space was tried"
@@ -205,17 +208,21 @@ class _Sweep:
             return True
 
     def _should_stop(self) -> bool:
-        """Pass the question on; between steps is also when the other workers are looked after."""
+        """Pass the question on; between steps budget and other workers are looked after too."""
         if self._asked_to_stop():
             return True
-        if self.helpers and self.helpers.count and time.monotonic() - self._looked > _LOOK_SECONDS:
+        if time.monotonic() - self._looked > _LOOK_SECONDS:
             self._looked = time.monotonic()
-            if died := self.helpers.died():
-                told = "its trial is retried, and the others go on; the job's log tells more"
-                self.emit(Notice(f"{died} of the further workers ended unasked: {told}.", "warning"))
-            if self._told is not None:
-                self._tell_progress()
+            self._look_around()
         return False
+
+    def _look_around(self) -> None:
+        helped = self.helpers is not None and self.helpers.count > 0
+        if self.helpers and (died := self.helpers.died()):
+            told = "its trial is retried, and the others go on; the job's log tells more"
+            self.emit(Notice(f"{died} of the further workers ended unasked: {told}.", "warning"))
+        if self._told is not None and (helped or self._told[1] != trial_budget(self.folder)):
+            self._tell_progress()
 
     def _tell_progress(self) -> None:
         records = self.claims.records()
@@ -237,7 +244,6 @@ class _Sweep:
                 self.emit(notice)
 
     def _tell_confirmed(self, wanted: list[tuple[int, int]]) -> None:
-        self._told = None  # progress counts other things from here on
         records = self.claims.records()
         self._tell_trouble(records)
         ended = {

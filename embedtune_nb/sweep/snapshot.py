@@ -31,7 +31,8 @@ class SweepSnapshot:
     higher_is_better
         Of that metric.
     base_score
-        Its value on the selection part before any training; None before it is known.
+        Its value on the selection part before any training, of several base models the best one; None before
+        it is known.
     trial_count
         The budget: trials that end done, pruned or failed. Confirming runs are not counted.
     dimensions
@@ -47,8 +48,6 @@ class SweepSnapshot:
         By the key of the trial: the cell that repeats it as a single run.
     decision
         What the confirming runs decided; None before.
-    eta_seconds
-        Time left; None while nobody can tell.
     """
 
     job: JobSnapshot
@@ -62,7 +61,6 @@ class SweepSnapshot:
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     codes: dict[str, str] = field(default_factory=dict)
     decision: dict[str, Any] | None = None
-    eta_seconds: float | None = None
 
     @property
     def band(self) -> float | None:

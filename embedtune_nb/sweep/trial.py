@@ -15,6 +15,7 @@ from embedtune_nb.latebound import late
 from embedtune_nb.plan.defaults import default_of
 from embedtune_nb.plan.dimension import Dimension
 from embedtune_nb.plan.hyperparams import HYPERPARAMS
+from embedtune_nb.plan.losses import DEFAULT_LOSS
 from embedtune_nb.plan.plan import Plan
 from embedtune_nb.sweep.trial_folder import TrialFolder, TrialRecord
 
@@ -241,6 +242,8 @@ class Trial:
             return of_loss
         if name in starts:
             return starts[name]
+        if name == "loss":
+            return DEFAULT_LOSS[self.plan.data["kind"]]
         return HYPERPARAMS[name].default_for(loss) if name in HYPERPARAMS else None
 
     def __repr__(self) -> str:

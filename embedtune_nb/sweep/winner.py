@@ -20,6 +20,7 @@ from embedtune_nb.store.home import models_folder
 from embedtune_nb.store.job_folder import JobFolder
 from embedtune_nb.store.leases import holders
 from embedtune_nb.store.publish import publish
+from embedtune_nb.sweep.ranking import best_base
 from embedtune_nb.sweep.snapshot import TRIALS_FILE
 from embedtune_nb.sweep.trial_folder import COUNTED, TRIALS, TrialFolder, TrialRecord
 from embedtune_nb.training.finish import Finish, Judged, publish_judged
@@ -205,11 +206,11 @@ def _all_about(
         own = folder.plan() if folder.plan_file.is_file() else {}
         settings, code = own.get("settings", {}), own.get("code", "")
         told.append({"settings": settings, "code": code, "curves": curves_of(folder), **record})
-    base = next((s for row in told if (s := base_score(row["curves"], metric)) is not None), None)
+    higher_is_better = not lower_is_better(metric)
     return {
         "metric": metric,
-        "higher_is_better": not lower_is_better(metric),
-        "base_score": base,
+        "higher_is_better": higher_is_better,
+        "base_score": best_base((base_score(row["curves"], metric) for row in told), higher_is_better),
         "space": list(sweep.plan().get("space", [])),
         "trials": told,
         "decision": dict(decision),

@@ -55,14 +55,14 @@ def axis_of(dimension: Dimension, values: Sequence[Any]) -> Axis:
     """Return the axis of *dimension* with the places of *values*, missing ones below it."""
     if dimension.kind == "choice":
         order = ordered(dimension)
-        texts = [short(choice) for choice in order]
+        texts = labels(order)
         share = 1 / len(order)
         heights = [(number + 0.5) * share for number in range(len(order))]
-        where = dict(zip(texts, heights, strict=True))
+        where = dict(zip(map(identity, order), heights, strict=True))
         places = [
             NOWHERE
             if is_missing(value) and None not in dimension.choices
-            else where.get(short(value), NOWHERE)
+            else where.get(identity(value), NOWHERE)
             for value in values
         ]
         return Axis(
@@ -118,6 +118,22 @@ def ordered(dimension: Dimension) -> list[Any]:
     """Return the choices as they stand along an axis: numbers by size, all else as they were given."""
     numbers = all(isinstance(c, (int, float)) and not isinstance(c, bool) for c in dimension.choices)
     return sorted(dimension.choices) if numbers else list(dimension.choices)
+
+
+def labels(choices: Sequence[Any]) -> list[str]:
+    """Return choices as they stand beside an axis; those that would look alike are written out."""
+    texts = [short(choice) for choice in choices]
+    return [
+        str(choice) if texts.count(text) > 1 else text for choice, text in zip(choices, texts, strict=True)
+    ]
+
+
+def identity(value: Any) -> Any:
+    """Return what tells a value from others, whatever type the column of a frame has made of it."""
+    if is_missing(value):
+        return None
+    number = not isinstance(value, (bool, str)) and hasattr(value, "__float__")
+    return float(value) if number else str(value)
 
 
 def short(value: Any) -> str:

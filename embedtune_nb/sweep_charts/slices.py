@@ -12,7 +12,16 @@ import pandas as pd
 from embedtune_nb import charts
 from embedtune_nb.evaluation.metrics import directed_name
 from embedtune_nb.plan.dimension import Dimension
-from embedtune_nb.sweep_charts.axes import base_rule, finished, is_missing, ordered, short, tick_values
+from embedtune_nb.sweep_charts.axes import (
+    base_rule,
+    finished,
+    identity,
+    is_missing,
+    labels,
+    ordered,
+    short,
+    tick_values,
+)
 
 _APART = 0.18
 
@@ -75,9 +84,10 @@ def _points(shown: pd.DataFrame, dimension: Dimension, scores: alt.Scale) -> alt
     tried = has[dimension.name]
     rows = has[["index", "score", "best"]].assign(value=[short(value) for value in tried])
     if dimension.kind == "choice":
-        names = [short(choice) for choice in ordered(dimension)]
+        order = ordered(dimension)
+        names, places = labels(order), [identity(choice) for choice in order]
         apart = np.random.default_rng(0).uniform(-_APART, _APART, len(has))
-        rows = rows.assign(tried=[names.index(name) for name in rows["value"]] + apart)
+        rows = rows.assign(tried=[places.index(identity(value)) for value in tried] + apart)
         ticks: list[float] = list(range(len(names)))
         scale = alt.Scale(domain=[-0.5, len(names) - 0.5], nice=False)
     else:

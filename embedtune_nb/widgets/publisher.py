@@ -33,6 +33,8 @@ class FeedPublisher:
     """
 
     poll_seconds = POLL_SECONDS
+    #: how often a job that has ended is looked at again, as it may be carried on from anywhere; None: never
+    rest_seconds: float | None = None
 
     def __init__(self, feed: Any, widget: Any) -> None:
         self._feed, self._widget = feed, widget
@@ -40,6 +42,7 @@ class FeedPublisher:
         self._complaint = ""
         #: whether the feed changed since this was last set to False
         self._fresh = True
+        self._settled = threading.Event()
         self._lifecycle = threading.Lock()
         self._running = False
         self._thread: threading.Thread | None = None
@@ -62,8 +65,7 @@ class FeedPublisher:
 
     def join(self, timeout: float) -> None:
         """Wait until everything about an ended job has been sent, *timeout* seconds at most."""
-        if self._thread is not None:
-            self._thread.join(timeout)
+        self._settled.wait(timeout)
 
     def complain(self, text: str) -> None:
         """Show *text* in the widget's error area."""
@@ -71,8 +73,10 @@ class FeedPublisher:
         self._ask(self._wake)
 
     def _ask(self, wish: threading.Event) -> None:
-        wish.set()
-        self._wake.set()
+        with self._lifecycle:
+            wish.set()
+            self._settled.clear()
+            self._wake.set()
         self.start()  # a job that had ended has no thread any more, or one that was resumed needs one
 
     def _run(self) -> None:
@@ -80,6 +84,7 @@ class FeedPublisher:
             self._follow()
         except Exception as error:  # nobody reads a thread's traceback
             self._running = False
+            self._settled.set()
             if not self._closed.is_set():
                 self._widget.error = f"The monitor cannot read this job: {error}"
 
@@ -88,18 +93,23 @@ class FeedPublisher:
             self._wake.clear()
             self._fresh |= self._feed.poll()
             final = self._state() in FINAL_STATES
+            if not final:
+                self._settled.clear()
             self._answer()
             if self._complaint:
                 self._widget.error, self._complaint = self._complaint, ""
             self._send(time.monotonic(), final)
             if final and self._rest():
                 return
-            self._wake.wait(self.poll_seconds)
+            self._wake.wait(self.rest_seconds if final else self.poll_seconds)
 
     def _rest(self) -> bool:
         """Agree to end, unless a wish arrived meanwhile; a later one starts a new thread."""
         with self._lifecycle:
-            self._running = self._wake.is_set()
+            if self._wake.is_set():
+                return False
+            self._settled.set()
+            self._running = self.rest_seconds is not None
             return not self._running
 
     def _state(self) -> str:

@@ -65,7 +65,7 @@ class TrialBrowser(Widget, stem="trial_browser"):
         self._feed = _StillFeed(source.snapshot) if self._job is None else SweepFeed(self._job.folder)
         self._feed.poll()
         self._errands = Errands("embedtune-trials")
-        #: called once trials were added to the sweep here
+        #: called when the sweep goes on after its end, whoever gave it more trials
         self.when_grown: Callable[[], None] = lambda: None
         self._publisher = TrialPublisher(self._feed, self)
         with self._feed.lock:
@@ -144,11 +144,12 @@ class TrialBrowser(Widget, stem="trial_browser"):
         self._errands.ask("stop", lambda: self._job and self._job.stop(), lambda _: None, self._complain)
 
     def _add_trials(self, count: Any) -> None:
-        self._errands.ask("add", lambda: self._job.add_trials(count), self._grown, self._complain)
-
-    def _grown(self, _job: Any) -> None:
-        self._publisher.want_snapshot()
-        self.when_grown()
+        self._errands.ask(
+            "add",
+            lambda: self._job.add_trials(count),
+            lambda _: self._publisher.want_snapshot(),
+            self._complain,
+        )
 
     def _look(self, keys: Any) -> None:
         wanted = [key for key in keys if isinstance(key, str)][:KEYS_MAX] if isinstance(keys, list) else []

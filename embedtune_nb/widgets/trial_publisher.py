@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 #: Trials move by the second, and there may be hundreds of them to look after.
 POLL_SECONDS = 0.25
 NEWS_SECONDS = 0.4
+#: Another cell, or another kernel, may give a sweep that has ended more trials.
+REST_SECONDS = 2.0
 #: As many trials as may be looked at together, in a few views.
 FOLLOWED_MAX = 48
 _LEFT_OUT = ("train/learning_rate", "train/grad_norm", "train/texts_per_second")
 
 
 class TrialPublisher(FeedPublisher):
-    """Send rows that changed, curves as binary deltas and the summary as a trait, until the sweep has ended.
+    """Send rows that changed, curves as binary deltas and the summary as a trait.
 
     Parameters
     ----------
@@ -38,6 +40,7 @@ class TrialPublisher(FeedPublisher):
 
     def __init__(self, feed: Any, browser: TrialBrowser) -> None:
         super().__init__(feed, browser)
+        self.rest_seconds = REST_SECONDS if browser.can_grow else None
         self._maker = RowMaker()
         self._rows: dict[str, dict[str, Any]] = {}
         self._followed: dict[str, None] = {}
@@ -112,18 +115,21 @@ class TrialPublisher(FeedPublisher):
         self._send_curves()
 
     def _send(self, now: float, final: bool) -> None:
-        if not final and (now < self._news_due or not self._fresh):
-            return
-        self._news_due, self._fresh = now + NEWS_SECONDS, False
-        if self._ended and not final:
+        if self._fresh and (final or now >= self._news_due):
+            self._news_due, self._fresh = now + NEWS_SECONDS, False
+            self._send_news(final)
+        self._reckon_importance()
+
+    def _send_news(self, final: bool) -> None:
+        if self._ended:  # somebody gave the sweep more trials
             self._widget.send({"type": "started"})
+            self._widget.when_grown()
         self._send_rows()
         self._send_curves()
         self._write_summary()
-        if final and not self._ended:
+        if final:
             self._widget.rows = list(self._rows.values())
         self._ended = final
-        self._reckon_importance()
 
     def _send_rows(self, *, whole: bool = False) -> None:
         rows = self.rows()

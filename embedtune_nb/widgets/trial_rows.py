@@ -102,7 +102,6 @@ def sweep_summary(snapshot: SweepSnapshot, *, can_grow: bool) -> dict[str, Any]:
         "trial_count": snapshot.trial_count,
         "done": sum(record.state in COUNTED for record in trials),
         "running": states["running"],
-        "eta": finite(snapshot.eta_seconds),
         "best": _leader(snapshot),
         "best_so_far": _steps(snapshot.best_so_far),
         "band": finite(snapshot.band),
@@ -113,15 +112,15 @@ def sweep_summary(snapshot: SweepSnapshot, *, can_grow: bool) -> dict[str, Any]:
 
 
 def _without(notices: list[dict[str, str]], told: str) -> list[dict[str, str]]:
-    """Return *notices* without the sentence *told*, which stands above them already."""
-    kept = []
+    """Return *notices*, each once, without the sentence *told*, which stands above them already."""
+    kept: dict[str, dict[str, str]] = {}
     for notice in notices:
         text = notice["text"]
         if told and text.lower().startswith(told.lower()):
             text = text[len(told) :].lstrip(" .;")
         if text:
-            kept.append(notice | {"text": text})
-    return kept
+            kept[text] = notice | {"text": text}
+    return list(kept.values())
 
 
 def _line(snapshot: SweepSnapshot) -> list[str]:
@@ -154,7 +153,10 @@ def _decided(snapshot: SweepSnapshot) -> dict[str, Any] | None:
     decision = snapshot.decision
     if decision is None:
         return None
-    confirmed = [run["index"] for run in decision.get("confirmed", ())]
+    runs = sorted(
+        decision.get("confirmed", ()), key=lambda run: run["mean"], reverse=snapshot.higher_is_better
+    )
+    confirmed = [run["index"] for run in runs]  # the winner and who came next, whatever the search said
     head = f"#{decision['winner']} wins"
     if decision.get("tie") and len(confirmed) > 1:
         head = f"#{confirmed[0]} and #{confirmed[1]} are a tie, #{decision['proposed']} is proposed"

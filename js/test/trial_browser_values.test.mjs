@@ -123,6 +123,12 @@ test("the score's axis holds the base and all scores", () => {
   assert.ok(Number.isFinite(axesOf({ ...SUMMARY, base: null }, []).at(-1).scale.at(0.5)));
 });
 
+test("a run that confirms a trial lies on the score's axis, however far from all trials", () => {
+  const run = row(1, {}, 0.4, { key: "0001-seed-43", confirms: 1 });
+  const { scale } = boardOf(ROWS, new Map([[1, [run]]])).axes.at(-1);
+  assert.ok(scale.at(0.4) > 0 && scale.at(0.4) < scale.at(0.5));
+});
+
 test("the table is sorted both ways, and what has no value comes last", () => {
   const keys = (column, down) => ordered(ROWS, { column, down }, SUMMARY).map(({ index }) => index);
   assert.deepEqual(keys("score", true), [1, 2, 0, 3]);

@@ -197,6 +197,20 @@ def test_colours_of_both_themes_at_any_width(open_notebook: OpenNotebook, shots:
     assert seen["light"] != seen["dark"]
 
 
+def test_a_kernel_that_was_restarted_is_told(open_notebook: OpenNotebook) -> None:
+    notebook = show_sweep(open_notebook, "MadeUpSweep()\nsweep.trial()")
+    wait(notebook, "'live' in root.dataset")
+    assert not notebook.find("no-kernel").is_visible()
+    notebook.page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart().then(() => true)"
+    )
+    notebook.find("no-kernel").wait_for(timeout=60 * SECONDS)
+    assert "et.Job.open(" in notebook.find("no-kernel").inner_text()
+    notebook.find("stop").click()
+    notebook.find("stop").get_by_text("No kernel").wait_for()
+    assert notebook.console_errors == []
+
+
 REAL = """
 import sys
 sys.path.insert(0, {folder!r})

@@ -250,6 +250,14 @@ class MadeUpSweep:
             folder.write(replace(folder.record(), has_weights=True))
         self._events.emit(Decided(self.decision))
 
+    def grow(self, trial_count: int) -> None:
+        """Go on after the end, as the worker of a sweep that was given more trials."""
+        self.trial_count = trial_count
+        self._held["job"] = take(self.folder.lock) or 0
+        self._events = EventWriter(self.folder.events)
+        self._events.emit(State("running"))
+        self._events.emit(Phase("trials", total=trial_count))
+
     def finish(self) -> None:
         """Reach the verdict and end."""
         self._events.emit(Phase("verdict"))

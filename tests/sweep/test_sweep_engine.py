@@ -18,6 +18,8 @@ from embedtune_nb.jobs.job import Job, submit
 from embedtune_nb.store.events import EventWriter, Metrics
 from embedtune_nb.store.home import models_folder
 from embedtune_nb.sweep import carry_out
+from embedtune_nb.sweep import run as run_module
+from embedtune_nb.sweep.claims import Claims
 from embedtune_nb.sweep.trial_folder import trial_folders
 
 pytestmark = pytest.mark.slow
@@ -184,8 +186,6 @@ def test_added_trials_start_an_ended_sweep_and_replace_the_model_only_for_a_new_
 
 
 def test_trials_added_while_it_publishes_are_carried_out_too(make, monkeypatch):
-    from embedtune_nb.sweep import run as run_module
-
     folder = make(trial_count=3)
 
     def publish(*arguments, **more):
@@ -196,6 +196,32 @@ def test_trials_added_while_it_publishes_are_carried_out_too(make, monkeypatch):
     monkeypatch.setattr(run_module, "publish_winner", publish)
     run(folder)
     assert counted(folder) == 4
+
+
+def test_trials_added_as_the_last_one_ends_are_carried_out_too(make, monkeypatch):
+    folder = make(trial_count=3)
+    claim_next = Claims.next
+
+    def claim_or_grow(claims):
+        claim = claim_next(claims)
+        if claim is None and counted(folder) == 3:
+            Job(folder).add_trials(1)
+        return claim
+
+    monkeypatch.setattr(Claims, "next", claim_or_grow)
+    assert run(folder).status == "done"
+    assert counted(folder) == 4
+
+
+def test_added_trials_are_told_while_a_trial_is_at_work(make, monkeypatch):
+    monkeypatch.setattr(run_module, "_LOOK_SECONDS", 0.0)
+    folder = make(trial_count=2, seconds=2.0)
+    job = submit(folder, "thread")
+    until(lambda: records(folder))
+    job.add_trials(2)
+    until(lambda: job.steps_total == 4)
+    assert next(one["done"] for one in events(folder, "progress") if one["total"] == 4) == 0
+    job.stop().wait(60)
 
 
 def test_a_full_disk_ends_the_job_and_costs_no_budget(make, monkeypatch):

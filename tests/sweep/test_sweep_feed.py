@@ -11,10 +11,12 @@ from made_up_sweep import BASE, METRIC, VERDICT, MadeUpSweep, finished_sweep
 
 from embedtune_nb.errors import NotFoundError
 from embedtune_nb.jobs.job import Job
+from embedtune_nb.store.events import Base
 from embedtune_nb.sweep.feed import SweepFeed, snapshot_of_model
 from embedtune_nb.sweep.ranking import ranks
 from embedtune_nb.sweep.trial_folder import TrialRecord
-from embedtune_nb.widgets.static_twin import top_line
+from embedtune_nb.widgets.static_twin import clock, top_line
+from embedtune_nb.widgets.trial_rows import sweep_summary
 from embedtune_nb.widgets.watch import progress_line
 
 
@@ -65,6 +67,16 @@ def test_trials_curves_and_best_arrive_as_they_happen(sweep):
     assert curve.step == [0, 30, 60, 90, 120, 150] and curve.value[-1] == pytest.approx(0.61)
 
 
+def test_of_several_base_models_the_best_is_what_trials_are_measured_against(sweep):
+    sweep.trial()
+    key = sweep.begin()
+    better = BASE + 0.05
+    sweep._curves[key].emit(Base({f"eval/{METRIC}": better}))
+    feed = SweepFeed(sweep.folder)
+    feed.poll()
+    assert feed.snapshot.base_score == better
+
+
 def test_joining_late_tells_the_same_as_watching_from_the_start(sweep):
     early = SweepFeed(sweep.folder)
     for state in ("done", "pruned", "failed", "done"):
@@ -79,11 +91,40 @@ def test_joining_late_tells_the_same_as_watching_from_the_start(sweep):
 def test_time_left_counts_trials_and_confirming_runs(sweep):
     feed = SweepFeed(sweep.folder)
     feed.poll()
-    assert feed.snapshot.eta_seconds is None, "nothing has ended, so nobody can tell"
+    assert feed.snapshot.job.eta_seconds is None, "nothing has ended, so nobody can tell"
     sweep.trial()
     feed.poll()
     seconds = feed.snapshot.trials[0].seconds
-    assert feed.snapshot.eta_seconds == pytest.approx((8 + 4) * seconds)
+    assert feed.snapshot.job.eta_seconds == pytest.approx((8 + 4) * seconds)
+    sweep.advance(sweep.begin(), 0.5)
+    feed.poll()
+    assert feed.snapshot.job.eta_seconds == pytest.approx((7.5 + 4) * seconds), "half a trial less"
+
+
+def test_time_left_is_the_same_figure_wherever_it_is_told(sweep):
+    sweep.trial()
+    sweep.advance(sweep.begin(), 0.4)
+    job = Job(sweep.folder)
+    feed, watched = SweepFeed(sweep.folder), job.feed()
+    feed.poll()
+    watched.poll()
+    summary = sweep_summary(feed.snapshot, can_grow=True)
+    assert summary["eta"] == job.eta == watched.snapshot.eta_seconds
+    told = f"ETA {clock(summary['eta'])}"
+    assert progress_line(watched.snapshot).endswith(told)
+    assert told in top_line(feed.snapshot.job)
+
+
+def test_time_left_is_told_again_when_a_sweep_goes_on(home):
+    sweep = finished_sweep()
+    feed = SweepFeed(sweep.folder)
+    feed.poll()
+    sweep.grow(11)
+    feed.poll()
+    trials = [trial.seconds for trial in feed.snapshot.trials if trial.confirms is None]
+    # the best two were confirmed before: two trials are left
+    assert feed.snapshot.job.eta_seconds == pytest.approx(2 * sum(trials) / len(trials))
+    sweep.close()
 
 
 def test_confirming_runs_stand_last_and_are_not_ranked(home):
@@ -94,7 +135,7 @@ def test_confirming_runs_stand_last_and_are_not_ranked(home):
     assert [trial.confirms is None for trial in snapshot.trials] == [True] * 9 + [False] * 4
     assert set(snapshot.ranks) == {trial.key for trial in snapshot.trials[:9] if trial.state == "done"}
     assert snapshot.band == 0.01 and snapshot.decision == sweep.decision
-    assert snapshot.job.state == "done" and snapshot.eta_seconds is None
+    assert snapshot.job.state == "done" and snapshot.job.eta_seconds is None
     assert snapshot.ranks[f"{sweep.decision['winner']:04d}"] == 1
 
 

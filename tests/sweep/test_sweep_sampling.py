@@ -75,6 +75,15 @@ def test_proposals_lie_in_the_space_with_the_types_of_the_plan_and_readable_digi
         assert one.values["adapter"] in (None, "linear")
 
 
+def test_values_of_an_even_range_are_rounded_by_its_width_not_by_their_size():
+    warmup = dimension("warmup", "float", 0.1, low=0.0, high=0.3)
+    narrow = dimension("loss_scale", "float", 100.5, low=100.0, high=101.0)
+    trials = search((warmup, narrow), GP, 7, lambda values: -values["warmup"])
+    shares = [one.values["warmup"] for one in trials]
+    assert shares == [round(share, 4) for share in shares], "never 5.43e-18"
+    assert len({one.values["loss_scale"] for one in trials}) > 3
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [GP, TPE], ids=["gp", "tpe"])
 def test_a_model_of_the_trials_finds_the_hill(how):

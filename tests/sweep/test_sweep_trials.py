@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -80,6 +81,15 @@ def test_the_diff_names_only_what_is_not_the_default(trials):
     diff = trials[4].diff().set_index("setting")
     assert diff.loc["learning_rate", "default"] == 2e-5
     assert diff.loc["learning_rate", "tried"] == trials[4].hyperparameters["learning_rate"]
+
+
+def test_the_diff_tells_which_loss_the_data_would_have_had(sweep):
+    (folder, *_) = sweep.trials()
+    plan = folder.plan()
+    plan["settings"]["loss"] = {"value": "triplet", "source": "user", "reason": "you asked for it"}
+    folder.plan_file.write_text(json.dumps(plan))
+    diff = trials_of_job(Job(sweep.folder))[0].diff().set_index("setting")
+    assert diff.loc["loss"].tolist() == ["contrastive", "triplet"]
 
 
 def test_the_diff_follows_the_loss_where_that_was_searched(home):

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "sweep"))
 from made_up_sweep import BASE, METRIC, MadeUpSweep, finished_sweep
 
 from embedtune_nb.jobs.job import Job
+from embedtune_nb.store.events import Decided
 from embedtune_nb.sweep.reading import trials_of_job, trials_of_model
 from embedtune_nb.widgets.job_view import view_of
 from embedtune_nb.widgets.sweep_twin import picture_html
@@ -170,6 +171,21 @@ def test_the_decision_is_told_in_words_and_figures(browsers: list[TrialBrowser])
     assert browser.summary["verdict"]["wins"] == 180
 
 
+def test_of_many_that_were_confirmed_the_two_of_the_tie_are_named(browsers: list[TrialBrowser]) -> None:
+    sweep = finished_sweep()
+    (first, second) = sorted(sweep.decision["confirmed"], key=lambda run: -run["mean"])
+    earlier = {"index": 8, "seeds": [43, 44], "scores": [0.5, 0.5], "mean": 0.5, "seconds": 20.0}
+    decision = sweep.decision | {"confirmed": [earlier, second, first], "tie": True}
+    sweep.grow(10)
+    sweep._events.emit(Decided(decision))
+    sweep.finish()
+    browser, _ = open_browser(browsers, Job(sweep.folder))
+    browser._publisher.join(20)
+    assert browser.summary["decided"]["head"].startswith(
+        f"#{first['index']} and #{second['index']} are a tie"
+    )
+
+
 def test_a_trial_tells_plan_differences_code_and_what_can_be_done(browsers: list[TrialBrowser]) -> None:
     sweep = finished_sweep()
     browser, page = open_browser(browsers, Job(sweep.folder))
@@ -205,13 +221,12 @@ def test_commands_reach_the_job_and_answers_the_page(
 
     monkeypatch.setattr(f"{door}.train_again", refuse)
     browser, page = open_browser(browsers, job)
-    browser.when_grown = lambda: asked.append("grown")
     command(browser, "add_trials", count=3)
     command(browser, "publish", key="0000", name="best-one")
     page.wait_for(lambda: len(page.told) == 1)
     command(browser, "train_again", key="0000", name="best-one")
     page.wait_for(lambda: len(page.told) == 2)
-    assert asked == [("more", 3), "grown", (0, "best-one")]
+    assert asked == [("more", 3), (0, "best-one")]
     assert page.told[0]["ok"]
     assert job.id in page.told[0]["python"]
     assert (page.told[1]["ok"], page.told[1]["text"]) == (False, "The name 'best-one' is taken.")
@@ -222,11 +237,33 @@ def test_commands_reach_the_job_and_answers_the_page(
     sweep.close()
 
 
-def test_what_cannot_be_added_is_said(browsers: list[TrialBrowser]) -> None:
+def test_a_sweep_that_goes_on_elsewhere_is_followed_again(browsers: list[TrialBrowser]) -> None:
     sweep = finished_sweep()
     browser, page = open_browser(browsers, Job(sweep.folder))
+    browser._publisher.join(20)
+    told_elsewhere = threading.Event()
+    browser.when_grown = told_elsewhere.set
+    sweep.grow(12)
+    key = sweep.begin()
+    page.wait_for(lambda: key in page.rows)
+    assert "started" in page.kinds
+    assert told_elsewhere.is_set()
+    sweep.end(key, score=0.7)
+    page.wait_for(lambda: page.rows[key]["state"] == "done")
+    assert browser.summary["trial_count"] == 12
+    sweep.finish()
+    browser._publisher.join(20)
+    assert [row["state"] for row in browser.rows if row["key"] == key] == ["done"], "what is saved is new too"
+
+
+def test_what_cannot_be_added_is_said(browsers: list[TrialBrowser]) -> None:
+    sweep = finished_sweep()
+    browser, _ = open_browser(browsers, Job(sweep.folder))
+    told = threading.Event()
+    browser.observe(lambda _: told.set(), "error")
     command(browser, "add_trials", count=0)
-    page.wait_for(lambda: "1 or more" in browser.error)
+    assert told.wait(20)
+    assert "1 or more" in browser.error
 
 
 @pytest.mark.parametrize("values", [{}, {"keys": "0000"}, {"wrong": 1}, {"keys": [[1]]}, None, [1]])
@@ -351,3 +388,4 @@ def test_what_stands_in_the_decision_is_not_repeated_below_it() -> None:
     kept = [notice["text"] for notice in _without(notices, told)]
     assert kept == ["job.trials[1].publish(...) publishes it.", "Two cores."]
     assert _without(notices, "") == notices
+    assert _without([*notices, *notices], "") == notices, "what is said once more is no news"

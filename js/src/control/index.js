@@ -11,8 +11,14 @@ function render({ model, el }) {
   const late = note ? h("span", { class: "etn-small" }, note) : null;
   let timer;
   button.addEventListener("click", () => {
-    model.send({ command: "stop" });
     button.disabled = true;
+    try {
+      model.send({ command: "stop" });
+    } catch {
+      button.title = "The kernel that showed this was restarted. The job goes on: Job.open(...) in a new cell shows it, and can stop it.";
+      setText(button, "No kernel");
+      return;
+    }
     setText(button, "Stopping …");
     timer = setTimeout(() => {
       button.disabled = false;

@@ -10,6 +10,12 @@ export function listen(model, handlers) {
   return () => model.off("msg:custom", receive);
 }
 
+/** Call *listener()* when the way of *model* to its kernel opens or ends; returns a function that ends it. */
+export function listenToLife(model, listener) {
+  model.on("comm_live_update", listener);
+  return () => model.off("comm_live_update", listener);
+}
+
 /** Follow traits: call *listener(value)* now and at each change; returns a function that ends it. */
 export function follow(model, name, listener) {
   const changed = () => listener(model.get(name));

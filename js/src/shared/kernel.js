@@ -8,8 +8,14 @@ export class Kernel {
   #control = null;
   #asked = 0;
 
+  /** Returns whether it was sent: a kernel that was restarted hears nothing more of earlier widgets. */
   send(command, values) {
-    this.#control?.send(values ? { command, values } : { command });
+    try {
+      this.#control?.send(values ? { command, values } : { command });
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Ask for everything anew, as something was missed; at most once a second. */

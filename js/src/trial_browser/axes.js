@@ -17,7 +17,7 @@ const axis = (name, title, scale, value) => ({
 
 /**
  * @param {{axes: object[], metric: string, base: number | null}} summary
- * @param {object[]} rows
+ * @param {object[]} rows every trial and every run that confirms one: what is drawn has to lie on the axis
  * @param {object[]} before kept as they are where nothing has changed, so that nobody draws them anew
  */
 export function axesOf({ axes = [], metric, base }, rows, before = []) {

@@ -35,9 +35,9 @@ export class Board {
     this.summary = summary;
     this.rows = rows;
     this.confirmations = confirmations;
-    this.axes = axesOf(summary, rows, this.axes);
-    const keys = new Set(rows.map((row) => row.key));
-    for (const runs of confirmations.values()) for (const run of runs) keys.add(run.key);
+    const all = [...rows, ...[...confirmations.values()].flat()];
+    this.axes = axesOf(summary, all, this.axes);
+    const keys = new Set(all.map((row) => row.key));
     this.selected = this.selected.filter((key) => keys.has(key));
     this.#sift();
     this.#changed("data", "filter", "selection");

@@ -140,7 +140,7 @@ export class Curves {
       const { colour, dash } = ownLook(this.theme, this.board.looked.indexOf(key));
       const name = row.confirms === null ? `#${row.index}` : `#${row.confirms} seed ${row.seed}`;
       return h("span", {}, h("span", { class: "etn-swatch", style: { borderTopColor: colour, borderTopStyle: dash.length ? "dashed" : "solid" } }), `${name} ${number(value)}`);
-    }));
+    }), index === null && values.length > 0 && h("span", {}, "at the end"));
     this.canvas.setAttribute("aria-label", `${metric} of selected trials: ${this.readout.textContent}`);
   }
 

@@ -95,7 +95,7 @@ export class Detail {
       h("span", { class: "etn-word-state" }, stateIcon(row.state), row.state),
       row.score !== null && h("span", { class: "etn-number" }, `${metric} ${number(row.score)}`),
       row.key === best?.key && h("span", { class: "etn-is" }, this.board.summary.decided ? "◆ the winner" : "◆ best so far"),
-      row.is_default && h("span", { class: "etn-small" }, "the loss's default"),
+      row.is_default && h("span", { class: "etn-small" }, "nearest to the defaults"),
       row.retry_of !== null && h("span", { class: "etn-small" }, `again for #${row.retry_of}`),
       row.seconds !== null && h("span", { class: "etn-small etn-number" }, clock(row.seconds)),
       h("span", { class: "etn-small etn-number" }, `seed ${row.seed}`),
@@ -127,7 +127,7 @@ const table = (titles, lines) =>
   h("table", { class: "etn-plan" }, h("thead", {}, h("tr", {}, titles.map((title) => h("th", { scope: "col" }, title)))), h("tbody", {}, lines));
 
 function differences({ diff }) {
-  if (!diff.length) return h("div", { class: "etn-small" }, "No difference: this trial is the default of its loss.");
+  if (!diff.length) return h("div", { class: "etn-small" }, "No difference: this trial tried the defaults, or what is nearest to them in the ranges.");
   return table(["setting", "default", "this trial"], diff.map(([name, usual, own]) =>
     h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "etn-value etn-number etn-usual" }, usual), h("td", { class: "etn-value etn-number" }, own))));
 }

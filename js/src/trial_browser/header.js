@@ -65,15 +65,17 @@ export class Header {
     this.more.allow(canGrow, "no trials can be added to what was published");
     const { reason, levers } = summary;
     this.#once("trouble", { state, reason, levers, log_tail: "" }, this.trouble.show);
-    this.#once("answer", [summary.decided, summary.verdict, summary.python], () => this.#showAnswer(summary));
+    this.#once("answer", [summary.decided, summary.verdict, summary.python, isSearching(summary)], () => this.#showAnswer(summary));
     this.#once("notices", summary.notices, (list) =>
       replace(this.notices, list.map(({ text, level }) => h("div", { class: `etn-notice etn-notice-${level}` }, h("span", { class: "etn-unit" }, level), " ", text))));
     this.#once("spoken", [state, done], () => setText(this.spoken, `${name}: ${state}, ${done} of ${count} trials${best ? `, best #${best.index} ${number(best.score)}` : ""}`));
   }
 
-  #showAnswer({ decided, verdict, python }) {
+  #showAnswer(summary) {
+    const { decided, verdict, python } = summary;
     replace(
       this.answer,
+      decided && isSearching(summary) && h("div", { class: "etn-small", "data-testid": "earlier-answer" }, "found before trials were added:"),
       decided && h("div", { class: "etn-decided", "data-testid": "decided" },
         h("strong", {}, `${decided.tie ? "≈" : "◆"} ${decided.head}`), h("span", {}, decided.reason), decided.facts.map((text) => h("span", { class: "etn-small etn-number" }, text))),
       verdict && verdictLine(verdict),
@@ -83,6 +85,9 @@ export class Header {
     );
   }
 }
+
+// What was decided before trials were added stays, for the model that it is about stays too.
+const isSearching = ({ phase, final }) => !final && ["trials", "confirming"].includes(phase);
 
 function phaseOf({ state, phase, phase_done: done, phase_total: total }) {
   if (state === "queued") return "queued";

@@ -1,6 +1,7 @@
 // A sweep, live: history, parallel coordinates, table, curves, slices and importance over one selection.
-import { follow, listen } from "../shared/channel.js";
+import { follow, listen, listenToLife } from "../shared/channel.js";
 import { h, onThemeChange, replace, setText } from "../shared/dom.js";
+import { copyable } from "../shared/facts.js";
 import { folds as planAndLog } from "../shared/folds.js";
 import { Kernel } from "../shared/kernel.js";
 import { Board } from "./board.js";
@@ -24,8 +25,12 @@ export default function trialBrowser() {
   const kernel = new Kernel();
   let heard = false;
   // A saved notebook restores the control too: that a kernel listens is known once it has said something.
+  const deserted = new Set();
   const ask = (command, values) => {
-    if (command && heard) kernel.send(command, values);
+    if (command && heard && !kernel.send(command, values)) {
+      heard = false;
+      for (const told of deserted) told();
+    }
     return heard;
   };
   const store = new TrialStore(() => kernel.askAnew());
@@ -43,11 +48,11 @@ export default function trialBrowser() {
         detail: (message) => store.takeDetail(message),
       });
     },
-    render: ({ model, el }) => render({ model, el, store, ask, kernel }),
+    render: ({ model, el }) => render({ model, el, store, ask, kernel, deserted }),
   };
 }
 
-function render({ model, el, store, ask, kernel }) {
+function render({ model, el, store, ask, kernel, deserted }) {
   const board = new Board();
   const tooltip = new Tooltip();
   const planFolds = planAndLog({ askForLog: () => ask("log"), isFinal: () => model.get("summary").final });
@@ -64,10 +69,15 @@ function render({ model, el, store, ask, kernel }) {
     fold("slices", "S", slices.el, () => schedule()),
   ];
   const error = h("div", { class: "etn-error", role: "alert", hidden: true });
+  const noKernel = h("div", { class: "etn-error", role: "alert", hidden: true, "data-testid": "no-kernel" });
+  const showNoKernel = () => {
+    noKernel.hidden = false;
+    replace(noKernel, "The kernel that showed this was restarted: nothing here moves or answers any more. A new cell shows the sweep again: ", copyable(`import embedtune_nb as et; et.Job.open("${model.get("summary").id}")`));
+  };
   const root = h(
     "div",
     { class: "etn-root etn-trials etn-live etn-card", tabindex: -1, role: "region", "aria-label": "trials of a sweep", "data-lm-suppress-shortcuts": "true", "data-testid": "trial-browser" },
-    head.el, error,
+    noKernel, head.el, error,
     h("div", { class: "etn-trials-top" }, views.history.el, views.parallel.el),
     h("div", { class: "etn-trials-main" },
       h("div", { class: "etn-trials-left" }, views.table.el, h("div", { class: "etn-options" }, folds.map(({ button }) => button), h("span", { class: "etn-fold-buttons" }, planFolds.buttons)), folds.map(({ el: panel }) => panel), planFolds.el),
@@ -158,10 +168,13 @@ function render({ model, el, store, ask, kernel }) {
       theme = null;
       schedule();
     }),
+    listenToLife(model, () => ask("snapshot")),
+    () => deserted.delete(showNoKernel),
     () => planFolds.close(),
     () => cancelAnimationFrame(frame),
     () => [...Object.values(views), detail, slices].forEach((view) => view.destroy()),
   ];
+  deserted.add(showNoKernel);
   draw();
 
   kernel.connect(model).then(async (control) => {

@@ -25,7 +25,7 @@ export function story(row, { metric, axes }) {
   const what = row.confirms === null ? `#${row.index}` : `confirms #${row.confirms}, seed ${row.seed}`;
   const score = row.score === null ? "no score yet" : `${metric} ${number(row.score)}`;
   return [
-    [what, row.state, row.is_default ? "the default" : ""].filter(Boolean).join(" · "),
+    [what, row.state, row.is_default ? "nearest to the defaults" : ""].filter(Boolean).join(" · "),
     row.seconds === null ? score : `${score} · ${clock(row.seconds)}`,
     ...axes.filter(({ name }) => name in row.values).map(({ name }) => `${name} ${word(row.values[name])}`),
   ];
