@@ -29,7 +29,6 @@ def evaluation_task(
     settings: Mapping[str, Any],
     reading: Mapping[str, Any],
     subsample: int | float | None,
-    notes: tuple[str, ...],
 ) -> EvaluationTask:
     """Return what is to be scored; parameters as for :meth:`EmbeddingModel.evaluate`.
 
@@ -68,7 +67,7 @@ def evaluation_task(
     else:
         data = source
     data, told = _subsampled(data, subsample, seed)
-    return EvaluationTask(spec, data, reference, settings, reading, (*told, *notes))
+    return EvaluationTask(spec, data, reference, settings, reading, told)
 
 
 def check_length(length: int | None, limit: int | None) -> int | None:
