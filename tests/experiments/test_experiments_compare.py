@@ -12,7 +12,7 @@ from embedtune_nb.data.split import Split
 from embedtune_nb.errors import DataError
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.experiments.compare import own_intervals
-from embedtune_nb.experiments.comparison import ranks_with_ties
+from embedtune_nb.experiments.comparison import Comparison, ranks_with_ties
 
 pytestmark = pytest.mark.jobs
 
@@ -167,3 +167,12 @@ def test_pairs_of_which_one_text_was_trained_on_with_another_partner_are_not_cal
     assert not any("flatter" in note for note in model.evaluate(others).notes)
     seen = len(Split.read(model.job.folder.data).train)
     assert any(f"trained on {seen} of the 60 rows" in note for note in model.evaluate(data).notes)
+
+
+@pytest.mark.parametrize(("metric", "order"), [("accuracy", ["c", "a", "b"]), ("mae", ["b", "a", "c"])])
+def test_models_that_share_a_rank_stand_in_the_order_of_their_values(metric, order):
+    frame = pd.DataFrame({"model": ["a", "b", "c"], "metric": metric, "value": [0.59, 0.58, 0.60], "rank": 1})
+    frame = frame.assign(low=0.5, high=0.7, difference=np.nan, difference_low=np.nan, difference_high=np.nan)
+    table = Comparison(frame.assign(answer=""), "a", metric, "texts", 50, {}, {}, noise_band=0.05)
+    lines = [line.split("|")[2].strip() for line in table.to_markdown().split("\n\n")[0].splitlines()[2:]]
+    assert lines == order == [line.split()[1] for line in repr(table).splitlines()[1:4]]
