@@ -98,8 +98,8 @@ class Evaluating:
         }
         if instruction is None and self._spec.instructions:
             instruction = source.instruction
-        limit = check_length(max_seq_length, self._spec.max_length)
-        side = check_side(truncation_side)
+        limit = check_length(max_seq_length, self._spec)
+        side = check_side(truncation_side, self._spec)
         prompts = None if instruction is None else prompts_with(self._spec, instruction)
         task = evaluation_task(
             self._spec,
