@@ -10,7 +10,7 @@ import pandas as pd
 
 from embedtune_nb.data.copies import normalized
 from embedtune_nb.data.datasource import Datasource
-from embedtune_nb.data.kinds import LABELED, RETRIEVAL, SCORED, TRIPLETS
+from embedtune_nb.data.kinds import LABELED, RETRIEVAL, SCORED, SCORED_PAIRS, TRIPLETS
 from embedtune_nb.data.lint.near_copies import alike_numbers, nearly_equal
 
 LABEL_CONFLICT = "label conflict"
@@ -29,6 +29,8 @@ ADVICE = {
     CLOSE: "chance turns such rows: model.noise_floor() tells how much; more training rows like them help.",
     UNKNOWN: "mine_hard_negatives() trains against what displaced the right answer; map() shows where it is.",
 }
+#: Instead, where rows say nowhere which texts belong together, so that no negatives can be mined.
+_UNKNOWN_WITHOUT_PAIRS = "map() shows where it is; more training rows like it may help."
 # A class with fewer training rows than this share of the mean class is rare, as is one that cannot win
 # a vote.
 _RARE_SHARE = 0.2
@@ -36,6 +38,16 @@ _RARE_SHARE = 0.2
 _SCORE_CONFLICT = 0.25
 # Near-copies are looked for among at most as many texts.
 _TEXTS_MAX = 50_000
+
+
+def has_negatives(kind: str) -> bool:
+    """Return whether hard negatives can be mined for data of *kind*."""
+    return kind not in (SCORED, SCORED_PAIRS)
+
+
+def advice_on(cause: str, kind: str) -> str:
+    """Return what can be done about *cause* in data of *kind*."""
+    return _UNKNOWN_WITHOUT_PAIRS if cause == UNKNOWN and not has_negatives(kind) else ADVICE[cause]
 
 
 @dataclass(frozen=True)

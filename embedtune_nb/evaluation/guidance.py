@@ -78,7 +78,8 @@ _GUIDES = {
         "Share of the texts that got the right label.", "Classes of similar size and importance."
     ),
     "f1_macro": MetricGuide(
-        "F1 of each label, averaged with equal weight.", "Rare labels that matter as much as common ones."
+        "F1 of each label that is the right one somewhere, averaged with equal weight.",
+        "Rare labels that matter as much as common ones.",
     ),
     "f1_micro": MetricGuide(
         "F1 over all decisions; with one label a text the same as accuracy.",

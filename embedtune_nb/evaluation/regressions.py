@@ -13,13 +13,13 @@ from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.kinds import LABELED, PAIRS, RETRIEVAL, SCORED, TEXT_ROLES
 from embedtune_nb.data.split_retrieval import as_retrieval
 from embedtune_nb.errors import DataError, did_you_mean
-from embedtune_nb.evaluation.causes import ADVICE
+from embedtune_nb.evaluation.causes import ADVICE, advice_on
 from embedtune_nb.evaluation.metrics import directed_name, display_name
 from embedtune_nb.evaluation.regressions_html import cut, regressions_html
 from embedtune_nb.evaluation.search import exact_search
 from embedtune_nb.latebound import late
 
-_STAYED = "did not get worse"
+_STAYED, _NOT_CHOSEN = "did not get worse", "not chosen"
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,6 +44,8 @@ class Regressions:
         The tuned model.
     notes
         What could not be looked for.
+    chosen_from
+        Of what :meth:`where` returned: how many rows got worse before it chose among them; else None.
     """
 
     frame: pd.DataFrame
@@ -53,6 +55,7 @@ class Regressions:
     reference: Datasource
     model: Any
     notes: list[str] = field(default_factory=list)
+    chosen_from: int | None = None
 
     def to_frame(self, *, everything: bool = False) -> pd.DataFrame:
         """Return the rows that got worse, the worst first; with *everything*, all rows, for wins and ties."""
@@ -72,7 +75,7 @@ class Regressions:
                 "cause": counts.index.astype(str),
                 "count": counts.to_numpy(),
                 "share": counts.to_numpy() / max(len(self), 1),
-                "advice": [ADVICE[cause] for cause in counts.index],
+                "advice": [advice_on(cause, self.data.kind) for cause in counts.index],
             }
         )
 
@@ -108,7 +111,7 @@ class Regressions:
                 expected=f"causes that occur: {', '.join(map(repr, self.causes['cause'])) or 'none'}",
                 fix="look at .causes and at the column `id` of .to_frame().",
             )
-        return replace(self, frame=rows)
+        return replace(self, frame=rows, chosen_from=self.chosen_from or len(self))
 
     @property
     def selected(self) -> Regressions:
@@ -210,8 +213,9 @@ class Regressions:
             As in ``model.map``.
         """
         cause = dict(zip(self._some["id"], self._some["cause"], strict=True))
+        rest = _STAYED if self.chosen_from is None else _NOT_CHOSEN
         column = "queries" if self.data.kind == RETRIEVAL else "examples"
-        told = self.data.frames[column]["id"].map(lambda id: cause.get(id, _STAYED))
+        told = self.data.frames[column]["id"].map(lambda id: cause.get(id, rest))
         rows = self.data.frames[column].assign(**{"label" if self.data.kind == LABELED else "group": told})
         if self.data.kind == SCORED:
             rows = rows.rename(columns={"group": "label"}).drop(columns="score")
@@ -237,10 +241,13 @@ class Regressions:
         causes = ", ".join(
             f"{cause} {count:,}" for cause, count in self.causes[["cause", "count"]].to_numpy()
         )
-        return (
-            f"{len(self):,} of {total:,} held-out {self.unit} got worse in {directed_name(self.metric)} "
-            f"(likely causes: {causes})."
+        worse = f"held-out {self.unit} {{}}got worse in {directed_name(self.metric)}"
+        shown = (
+            f"{len(self):,} of {total:,} {worse.format('')}"
+            if self.chosen_from is None
+            else f"{len(self):,} of the {self.chosen_from:,} {worse.format('that ')}"
         )
+        return f"{shown} (likely causes: {causes})."
 
     def __repr__(self) -> str:
         lines = [self.summary, *(f"  note: {note}" for note in self.notes)]

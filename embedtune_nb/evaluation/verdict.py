@@ -183,7 +183,7 @@ def paired_verdict(
         seed=seed,
         others=others,
         unit=after.unit,
-        note=" ".join(filter(None, [grouping.note, _fewer(main["resamples"], resamples, len(comparison))])),
+        note=" ".join(filter(None, [grouping.note, _fewer(main, resamples, len(comparison))])),
         groups=grouping.groups,
         slices=slices,
         slices_note=slices_note,
@@ -213,7 +213,10 @@ def _explanation(comparison: Comparison, row: dict[str, Any], grouping: Grouping
     )
 
 
-def _fewer(used: int, asked: int, rows: int) -> str:
-    if used == asked:
+def _fewer(row: dict[str, Any], asked: int, rows: int) -> str:
+    if row["resamples"] == asked:
         return ""
-    return f"The interval rests on {used:,} resamples, not {asked:,}: there are {rows:,} rows."
+    return (
+        f"The interval rests on {row['resamples']:,} resamples, not {asked:,}: in each, "
+        f"{display_name(row['metric'])} is computed anew from {rows:,} rows."
+    )

@@ -23,11 +23,12 @@ from embedtune_nb.evaluation.statistics import OF_VOTES, statistic
 from embedtune_nb.evaluation.task import check_seed
 from embedtune_nb.evaluation.verdict import Verdict, paired_verdict
 from embedtune_nb.experiments.comparison import Comparison, ranks_with_ties
-from embedtune_nb.experiments.entrants import Reading, entrants, seen_in_training
+from embedtune_nb.experiments.entrants import Reading, entrants
 from embedtune_nb.experiments.noise_floor import RUNS_TO_RANK, recorded_floor
 from embedtune_nb.models.coerce import VALUE_COLUMN, to_datasource
 from embedtune_nb.models.embedding_model import EmbeddingModel
 from embedtune_nb.models.finetuned import FinetunedEmbeddingModel
+from embedtune_nb.models.seen import seen_in_training
 from embedtune_nb.plan.metrics import lower_is_better
 
 _RESAMPLES = 5_000

@@ -15,6 +15,7 @@ from embedtune_nb.evaluation.metrics import directed_name
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.evaluation.verdict import Verdict
 from embedtune_nb.latebound import late
+from embedtune_nb.plan.metrics import lower_is_better
 
 if TYPE_CHECKING:
     import altair as alt
@@ -134,7 +135,10 @@ class Comparison:
         )
 
     def _ranking(self) -> list[tuple[int, str]]:
-        rows = self.frame[self.frame["metric"] == self.primary].sort_values("rank", kind="stable")
+        """Return rank and name of every model, the best first; those that share a rank by their value."""
+        rows = self.frame[self.frame["metric"] == self.primary]
+        rows = rows.sort_values("value", ascending=lower_is_better(self.primary), kind="stable")
+        rows = rows.sort_values("rank", kind="stable")
         return list(zip(rows["rank"].astype(int), rows["model"], strict=True))
 
     def _metrics(self, asked: list[str] | None) -> list[str]:

@@ -8,10 +8,6 @@ from typing import Any
 import numpy as np
 
 from embedtune_nb.catalogue import BaseSpec
-from embedtune_nb.data.copies import normalized
-from embedtune_nb.data.datasource import Datasource
-from embedtune_nb.data.kinds import RETRIEVAL, TEXT_ROLES
-from embedtune_nb.data.split import Split
 from embedtune_nb.errors import DataError, EmbedtuneError, ModelUnavailableError, did_you_mean
 from embedtune_nb.jobs.job import Job
 from embedtune_nb.models.embedding_model import EmbeddingModel
@@ -82,26 +78,6 @@ def entrants(models: Any, *, base: bool) -> tuple[dict[str, EmbeddingModel], lis
 def name_of(model: EmbeddingModel) -> str:
     """Return the name that a model is known by: the one it was published under, else the base's id."""
     return str(getattr(model, "name", None) or model.spec.id)
-
-
-def seen_in_training(model: EmbeddingModel, held_out: Datasource) -> int:
-    """Return how many of the held-out rows ask what a training row of the model asks, letter by letter.
-
-    0 for base models, and for tuned ones whose job no longer keeps its data.
-    """
-    if not isinstance(model, FinetunedEmbeddingModel):
-        return 0
-    snapshot = model.job.folder.data
-    if not (snapshot / "split.json").is_file():
-        return 0
-    known = {normalized(text) for text in _asked(Split.read(snapshot).train)}
-    return sum(normalized(text) in known for text in _asked(held_out))
-
-
-def _asked(data: Datasource) -> list[str]:
-    if data.kind == RETRIEVAL:
-        return data.frames["queries"]["text"].tolist()
-    return data.frames["examples"][TEXT_ROLES[data.kind][0]].tolist()
 
 
 def _model(model: Any) -> EmbeddingModel:

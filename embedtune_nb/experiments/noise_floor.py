@@ -135,6 +135,13 @@ def noise_floor(
 ) -> NoiseFloor:
     """Train the recipe of *model* again with other seeds; see :meth:`FinetunedEmbeddingModel.noise_floor`."""
     wanted = _seeds(seeds, model.recipe["seed"])
+    if model.merged is not None:
+        tuned = model.merged["from"]
+        raise PlanError(
+            f"{model.name!r} was merged from {tuned!r} and its base, so its recipe trains other models.",
+            expected="a model that a training made",
+            fix=f"measure that one: et.FinetunedEmbeddingModel.open({tuned!r}).noise_floor().",
+        )
     folder = model.job.folder
     if not (folder.data / "split.json").is_file() or not (folder.path / "evaluation" / "after").is_dir():
         raise DataError(
@@ -201,6 +208,7 @@ def _with_seed(recipe: Plan, seed: int, executor: str) -> Plan:
         name=f"{recipe.name}-seed-{seed}",
         settings={**recipe.settings, "seed": setting},
         executor=executor,
+        kind="finetune",  # that of a published trial is another job's
     )
 
 

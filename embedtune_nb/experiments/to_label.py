@@ -67,9 +67,9 @@ def rows_to_label(model: Any, trained_on: Datasource, texts: Any, *, count: int 
     doubts = np.nan_to_num(uncertainty)
     by_doubt = [int(place) for place in np.argsort(-doubts, kind="stable") if doubts[place] > 0]
     closest = similarity[:, 0].astype(float)
+    near_chosen = np.zeros(len(unique), bool)
     wanted = min(count, int(free.sum()))
     while len(chosen) < wanted:
-        near_chosen = closest >= _ALIKE if chosen else np.zeros(len(unique), bool)
         doubtful = (place for place in by_doubt if free[place] and not near_chosen[place])
         place = next(doubtful, None) if len(chosen) % 2 == 0 else None
         why = "uncovered" if place is None else "uncertain"
@@ -77,7 +77,9 @@ def rows_to_label(model: Any, trained_on: Datasource, texts: Any, *, count: int 
             place = int(np.where(free, closest, np.inf).argmin())
         chosen.append((place, why))
         free[place] = False
-        closest = np.maximum(closest, vectors @ vectors[place])
+        likeness = vectors @ vectors[place]
+        near_chosen |= likeness >= _ALIKE
+        closest = np.maximum(closest, likeness)
     places = [place for place, _ in chosen]
     return pd.DataFrame(
         {

@@ -172,9 +172,9 @@ class Job:
         if snapshot.state == "done":
             return late(f"result_of_{snapshot.kind}")(self)
         if snapshot.state == "stopped":
+            counted = f"{unit_of(self.kind)} {snapshot.steps_completed} of {snapshot.steps_total}"
             raise JobStoppedError(
-                f"Job {self.id} was stopped at {unit_of(self.kind)} {snapshot.steps_completed} of "
-                f"{snapshot.steps_total}.",
+                f"Job {self.id} was stopped{f' at {counted}' if snapshot.steps_total else ''}.",
                 fix="carry on with job.resume().",
             )
         fix = "see job.log() for the whole story."
@@ -208,7 +208,9 @@ class Job:
         """
         state = self.status
         if state not in ("stopped", "failed", "lost"):
-            fix = "job.result() returns its model." if state == "done" else "wait for it, or stop it first."
+            fix = (
+                "job.result() returns what it made." if state == "done" else "wait for it, or stop it first."
+            )
             raise JobError(f"Job {self.id} is {state}.", expected="a stopped, failed or lost job", fix=fix)
         self._check_alone()
         start(self._folder, self.plan.get("executor", "process"))

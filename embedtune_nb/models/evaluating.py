@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from embedtune_nb.catalogue import BaseSpec, Prompts, instructed, local_folder
@@ -97,8 +98,8 @@ class Evaluating:
         }
         if instruction is None and self._spec.instructions:
             instruction = source.instruction
-        limit = check_length(max_seq_length, self._spec.max_length)
-        side = check_side(truncation_side)
+        limit = check_length(max_seq_length, self._spec)
+        side = check_side(truncation_side, self._spec)
         prompts = None if instruction is None else prompts_with(self._spec, instruction)
         task = evaluation_task(
             self._spec,
@@ -107,8 +108,8 @@ class Evaluating:
             settings=settings,
             reading=reading_of(prompts, max_seq_length=limit, truncation_side=side),
             subsample=subsample,
-            notes=self._notes_on(source),
         )
+        task = replace(task, notes=(*task.notes, *self._notes_on(source, task.data)))
         if background:
             check_executor(executor)
             return task.submit(executor)
@@ -116,8 +117,8 @@ class Evaluating:
             return task.carry_out(task.load())  # the model in hand keeps reading as it does
         return task.carry_out(self._loaded(instruction))
 
-    def _notes_on(self, source: Datasource) -> tuple[str, ...]:
-        """Return what to know of figures on *source*; a base model has seen nothing of it."""
+    def _notes_on(self, source: Datasource, scored: Datasource) -> tuple[str, ...]:
+        """Return what to know of figures on *scored*, a part of *source*; a base model has seen nothing."""
         return ()
 
     def _loaded(self, instruction: str | None = None) -> Any:

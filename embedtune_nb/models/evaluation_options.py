@@ -13,7 +13,13 @@ from embedtune_nb.data.split import split
 from embedtune_nb.data.split_retrieval import as_retrieval
 from embedtune_nb.errors import PlanError
 from embedtune_nb.evaluation.neighbor import sample_rows
-from embedtune_nb.evaluation.task import check_neighbor_count, check_seed, check_weighting
+from embedtune_nb.evaluation.task import (
+    NEIGHBOR_COUNT,
+    WEIGHTINGS,
+    check_neighbor_count,
+    check_seed,
+    check_weighting,
+)
 from embedtune_nb.models.evaluation_job import EvaluationTask
 from embedtune_nb.plan.metrics import check_metric
 
@@ -29,7 +35,6 @@ def evaluation_task(
     settings: Mapping[str, Any],
     reading: Mapping[str, Any],
     subsample: int | float | None,
-    notes: tuple[str, ...],
 ) -> EvaluationTask:
     """Return what is to be scored; parameters as for :meth:`EmbeddingModel.evaluate`.
 
@@ -46,6 +51,8 @@ def evaluation_task(
     check_weighting(settings["neighbor_weighting"])
     subsample = _checked_subsample(subsample)
     reference = None
+    if source.kind not in (LABELED, SCORED):
+        _refuse_neighbors(source.kind, settings)
     if source.kind in (LABELED, SCORED):
         if held_out is None:
             parts = split(source, seed=seed, selection=False)
@@ -68,13 +75,25 @@ def evaluation_task(
     else:
         data = source
     data, told = _subsampled(data, subsample, seed)
-    return EvaluationTask(spec, data, reference, settings, reading, (*told, *notes))
+    return EvaluationTask(spec, data, reference, settings, reading, told)
 
 
-def check_length(length: int | None, limit: int | None) -> int | None:
-    """Return *length* in tokens if a model with that *limit* (None: none) can read so much."""
+def _refuse_neighbors(kind: str, settings: Mapping[str, Any]) -> None:
+    usual = {"neighbor_count": NEIGHBOR_COUNT, "neighbor_weighting": WEIGHTINGS[0]}
+    for option, value in usual.items():
+        if settings[option] != value:
+            raise PlanError(
+                f"{option} has no effect on {kind} data: nearest neighbours have nothing to vote on.",
+                fix=f"leave {option} out.",
+            )
+
+
+def check_length(length: int | None, spec: BaseSpec) -> int | None:
+    """Return *length* in tokens if the model of *spec* can be made to read so much."""
     if length is None:
         return None
+    _refuse_where_whole("max_seq_length", spec)
+    limit = spec.max_length
     if isinstance(length, bool) or not isinstance(length, numbers.Integral) or length < _SHORTEST:
         raise PlanError(f"max_seq_length is {length!r}.", expected=f"a whole number from {_SHORTEST}")
     if limit is not None and length > limit:
@@ -86,11 +105,21 @@ def check_length(length: int | None, limit: int | None) -> int | None:
     return int(length)
 
 
-def check_side(side: str | None) -> str | None:
-    """Return *side* if it is an end of a text, or None."""
+def check_side(side: str | None, spec: BaseSpec) -> str | None:
+    """Return *side* if it is an end of a text at which the model of *spec* can cut, or None."""
+    if side is not None:
+        _refuse_where_whole("truncation_side", spec)
     if side is not None and side not in _SIDES:
         raise PlanError(f"truncation_side is {side!r}.", expected=" or ".join(map(repr, _SIDES)))
     return side
+
+
+def _refuse_where_whole(option: str, spec: BaseSpec) -> None:
+    if spec.architecture == "static":
+        raise PlanError(
+            f"{option} has no effect on {spec.id}: it averages the vectors of all tokens.",
+            fix=f"leave {option} out.",
+        )
 
 
 def _checked_subsample(subsample: Any) -> int | float | None:

@@ -29,6 +29,7 @@ from embedtune_nb.models.export import export
 from embedtune_nb.models.merge import WEIGHTS, merge_job
 from embedtune_nb.models.on_record import OnRecord
 from embedtune_nb.models.record import ModelRecord, find_record, model_names, no_such_model
+from embedtune_nb.models.seen import seen_in_training
 from embedtune_nb.store import publish
 from embedtune_nb.store.home import models_folder, name_lock
 from embedtune_nb.store.leases import holders
@@ -165,15 +166,17 @@ class FinetunedEmbeddingModel(OnRecord, EmbeddingModel):
         job = merge_job(self, weight, name=name, weights=weights, executor=executor)
         return job if background else show_progress(job).result()
 
-    def _notes_on(self, source: Datasource) -> tuple[str, ...]:
-        recipe = self.recipe
-        trained_on = {part["fingerprint"] for part in (recipe.data, *(o.data for o in recipe.further))}
-        if source.fingerprint not in trained_on:
+    def _notes_on(self, source: Datasource, scored: Datasource) -> tuple[str, ...]:
+        seen = seen_in_training(self, scored)
+        if seen is None:
+            recipe = self.recipe
+            trained_on = {part["fingerprint"] for part in (recipe.data, *(o.data for o in recipe.further))}
+            told = "This model was trained on a part of this data" if source.fingerprint in trained_on else ""
+        else:
+            told = f"This model was trained on {seen:,} of the {len(scored):,} rows scored" if seen else ""
+        if not told:
             return ()
-        return (
-            "This model was trained on a part of this data, so the figures flatter it; "
-            "model.verdict rests on the part it never saw.",
-        )
+        return (f"{told}, so the figures flatter it; model.verdict rests on rows it never saw.",)
 
     def map(self, data: Any = None, **options: Any) -> Any:
         """Show texts before and after in one picture; options as in ``maps.of_model.map_of_model``."""

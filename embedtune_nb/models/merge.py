@@ -98,7 +98,19 @@ class MergeCurve:
         """Publish the merged model of *weight*, by default the suggested one.
 
         Other parameters as for :meth:`FinetunedEmbeddingModel.merge_with_base`.
+
+        Raises
+        ------
+        PlanError
+            If the suggested weight is that of the base or of the tuned model, which are there already.
         """
+        if weight is None and self.suggested in (0.0, 1.0):
+            end = "the base" if self.suggested == 0.0 else f"{self.model!r} itself"
+            raise PlanError(
+                f"The suggested weight is {self.suggested:g}: that is {end}, and nothing is to be merged.",
+                expected="a weight between 0 and 1",
+                fix="use that model, or name another weight, such as publish(0.5).",
+            )
         opened = late("open_model")(self.model)
         return opened.merge_with_base(self.suggested if weight is None else weight, name=name, **options)
 

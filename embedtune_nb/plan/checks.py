@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from embedtune_nb.data.kinds import LABELED, PAIRS, RETRIEVAL, SCORED, SCORED_PAIRS
+from embedtune_nb.data.kinds import LABELED, NLI, PAIRS, RETRIEVAL, SCORED, SCORED_PAIRS
 from embedtune_nb.errors import DataError, PlanError
 from embedtune_nb.plan.losses import Loss
 from embedtune_nb.plan.rows import TrainingRows
 
 # Losses that draw texts of one class together, so that a class of one text teaches them nothing.
 _COMPARES_WITHIN_CLASSES = ("contrastive", "triplet")
+# Metrics of one label against the others.
+_BETWEEN_LABELS = ("roc_auc", "pr_auc")
 
 
 def check_data(data: Any, eval_datasource: Any) -> tuple[Any, Any]:
@@ -68,6 +70,43 @@ def check_training_part(loss: Loss, parts: Any) -> None:
             expected="two texts of one class, to be drawn together",
             fix="bring more rows of each class, or take loss='prediction'.",
         )
+
+
+def check_held_out(parts: Any, metric: str, *, selects: bool) -> None:
+    """Refuse held-out parts on which *metric* has no value, before anything is trained for it.
+
+    Parameters
+    ----------
+    parts
+        The split.
+    metric
+        The one that decides.
+    selects
+        Whether it also chooses on the part that selects.
+
+    Raises
+    ------
+    DataError
+        If all rows of a part have the same answer, and the metric needs two.
+    """
+    needed = {SCORED_PAIRS: "score", NLI: "label"}
+    if metric in _BETWEEN_LABELS:
+        needed[LABELED] = "label"
+    column = needed.get(parts.verdict.kind)
+    if column is None:
+        return
+    judged = [("verdict", parts.verdict)]
+    if selects and parts.selection is not None:
+        judged.append(("selection", parts.selection))
+    for what, part in judged:
+        answers = part.frames["examples"][column]
+        if answers.nunique() < 2:
+            raise DataError(
+                f"{metric!r} has no value on the {what} part: the {column} of all {len(answers):,} rows is "
+                f"{answers.iloc[0]}.",
+                expected=f"rows of at least two different {column}s to judge by",
+                fix="bring more rows of the others, or an eval_datasource that has them.",
+            )
 
 
 def check_rows(loss: Loss, rows: TrainingRows) -> None:

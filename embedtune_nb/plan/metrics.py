@@ -48,17 +48,24 @@ def check_metric(kind: str, metric: str) -> str:
         known, fits, meant = DECIDING[kind], metric in DECIDING[kind], metric
         expected = " or ".join(map(repr, known))
     else:
-        meant, _, cutoff = metric.partition("@")
-        known = RETRIEVAL_FAMILIES
-        fits = meant in known and re.fullmatch(r"[1-9]\d*", cutoff) is not None
-        expected = f"one of {', '.join(known)} with a cutoff, such as 'ndcg@10'"
+        family, _, cutoff = str(metric).partition("@")
+        fits = family in RETRIEVAL_FAMILIES and _is_cutoff(cutoff)
+        # as it is meant, with a cutoff where none is given
+        meant = f"{family}@{cutoff if _is_cutoff(cutoff) else 10}"
+        known = tuple(f"{name}@{meant.rpartition('@')[2]}" for name in RETRIEVAL_FAMILIES)
+        expected = f"one of {', '.join(RETRIEVAL_FAMILIES)} with a cutoff, such as 'ndcg@10'"
     if not fits:
+        hint = did_you_mean(meant, known) if isinstance(metric, str) else ""
         raise PlanError(
-            f"{metric!r} is no metric of {kind} data. {did_you_mean(meant, known)}".strip(),
+            f"{metric!r} is no metric of {kind} data. {hint}".strip(),
             expected=expected,
             fix="choose one of these, or leave metric out.",
         )
     return metric
+
+
+def _is_cutoff(text: str) -> bool:
+    return re.fullmatch(r"[1-9]\d*", text) is not None
 
 
 def selecting_metric(eval_method: str, metric: str) -> str:

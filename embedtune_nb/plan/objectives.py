@@ -11,7 +11,7 @@ from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.kinds import LABELED, NLI, RETRIEVAL, SCORED, TRIPLETS
 from embedtune_nb.data.split import Split
 from embedtune_nb.errors import DataError, LossError
-from embedtune_nb.plan.checks import check_data, check_rows, check_training_part
+from embedtune_nb.plan.checks import check_data, check_held_out, check_rows, check_training_part
 from embedtune_nb.plan.choices import Choices
 from embedtune_nb.plan.hyperparams import HYPERPARAMS
 from embedtune_nb.plan.losses import LOSSES, Loss, check_loss, ranks
@@ -19,7 +19,7 @@ from embedtune_nb.plan.metrics import PRIMARY
 from embedtune_nb.plan.objective_settings import choose_objective
 from embedtune_nb.plan.plan import Setting
 from embedtune_nb.plan.rows import TrainingRows, training_rows
-from embedtune_nb.plan.schedule import METRIC_REASON
+from embedtune_nb.plan.schedule import FAST_METHODS, METRIC_REASON
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,13 @@ def settle(wanted: Wanted, choices: Choices, parts: Split, base: BaseSpec) -> Se
     ------
     PlanError
         If the training part cannot teach the loss anything, or a setting does not fit it.
+    DataError
+        If the metric has no value on a held-out part.
     """
     check_training_part(wanted.loss, parts)
+    # further objectives select nothing, and have no method for it
+    method = choices["eval_method"] if "eval_method" in choices.settings else None
+    check_held_out(parts, choices["metric"], selects=method not in (None, *FAST_METHODS))
     choose_objective(choices, base, parts.train)
     hard_negatives = choices["hard_negatives"] if "hard_negatives" in choices.settings else None
     rows = training_rows(parts.train, wanted.loss.name, hard_negatives)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import traitlets
 
-from embedtune_nb.evaluation.causes import ADVICE
+from embedtune_nb.evaluation.causes import has_negatives
 from embedtune_nb.evaluation.metrics import directed_name
 from embedtune_nb.evaluation.regressions_html import cut, regressions_html
 from embedtune_nb.widgets.base import Widget
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 ROWS_MAX = 1_000
 TEXT_MAX = 2_000
+#: Where ticked rows go on to.
+_WAYS = ["mine_hard_negatives()", "to_datasource()", "map()"]
 
 
 class RegressionsTable(Widget, stem="regressions"):
@@ -39,7 +41,7 @@ class RegressionsTable(Widget, stem="regressions"):
         if len(rows) > ROWS_MAX:
             notes.append(f"The worst {ROWS_MAX:,} of {len(rows):,} rows; .to_frame() has all.")
         causes = [
-            {"cause": row.cause, "count": int(row.count), "advice": ADVICE[row.cause]}
+            {"cause": row.cause, "count": int(row.count), "advice": row.advice}
             for row in found.causes.itertuples(index=False, name="Cause")
         ]
         super().__init__(
@@ -48,6 +50,7 @@ class RegressionsTable(Widget, stem="regressions"):
                 "metric": directed_name(found.metric),
                 "ranked": bool(rows["rank_after"].notna().any()),
                 "causes": causes,
+                "ways": _WAYS if has_negatives(found.data.kind) else _WAYS[1:],
                 "notes": notes,
             },
             rows=[_row(row) for row in rows.head(ROWS_MAX).to_dict("records")],

@@ -67,6 +67,10 @@ def test_keys_alone_unfold_and_tick_rows_and_python_knows_them(table, shots, tmp
     story = root.locator(".etn-reg-story")
     assert story.count() == 1 and "document 1 that stands before it now" in story.inner_text()
     assert root.locator(".etn-reg-open").nth(1).get_attribute("aria-expanded") == "true"
+    heights = story.locator("dt").evaluate_all(
+        "terms => terms.map(term => term.clientHeight / parseFloat(getComputedStyle(term).fontSize))"
+    )
+    assert all(height < 2 for height in heights), "the names of what is told stand on one line each"
     page.page.keyboard.press("Enter")
     assert story.count() == 0
     root.locator("tbody input").nth(0).focus()

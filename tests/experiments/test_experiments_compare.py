@@ -8,10 +8,11 @@ import pytest
 from scipy import stats
 
 import embedtune_nb as et
+from embedtune_nb.data.split import Split
 from embedtune_nb.errors import DataError
 from embedtune_nb.evaluation.result import Evaluation
 from embedtune_nb.experiments.compare import own_intervals
-from embedtune_nb.experiments.comparison import ranks_with_ties
+from embedtune_nb.experiments.comparison import Comparison, ranks_with_ties
 
 pytestmark = pytest.mark.jobs
 
@@ -140,3 +141,38 @@ def test_a_base_that_is_gone_is_left_out_and_that_is_said(small, monkeypatch):
     found = et.compare(small, progress=False)
     assert found.against == "small"
     assert any("The base of small is left out" in note for note in found.notes)
+
+
+def test_an_evaluation_says_how_many_of_its_rows_the_model_was_trained_on(small, labelled):
+    def told(data, **options):
+        return [note for note in small.evaluate(data, **options).notes if "flatter" in note]
+
+    assert told(labelled) == [], "the same seed holds out the very rows that training never saw"
+    (mostly,) = told(labelled, seed=7)
+    assert mostly.startswith("This model was trained on ") and "of the 38 rows scored" in mostly
+    assert told(labelled.iloc[: len(labelled) // 2], seed=7), "also of a part of its data"
+
+
+def test_pairs_of_which_one_text_was_trained_on_with_another_partner_are_not_called_seen(base, home):
+    rows = [
+        {"sentence1": f"text {n} here", "sentence2": f"its partner {n}", "score": n % 5 / 5}
+        for n in range(60)
+    ]
+    data = et.Datasource.from_list(rows, kind="scored_pairs")
+    quick = {"epochs": 1, "batch_size": 16, "eval_steps": "off", "bf16": False}
+    model = base.finetune("judged", data, hyperparams=quick, executor="thread")
+    others = et.Datasource.from_list(
+        [{**row, "sentence2": "someone else"} for row in rows], kind="scored_pairs"
+    )
+    assert not any("flatter" in note for note in model.evaluate(others).notes)
+    seen = len(Split.read(model.job.folder.data).train)
+    assert any(f"trained on {seen} of the 60 rows" in note for note in model.evaluate(data).notes)
+
+
+@pytest.mark.parametrize(("metric", "order"), [("accuracy", ["c", "a", "b"]), ("mae", ["b", "a", "c"])])
+def test_models_that_share_a_rank_stand_in_the_order_of_their_values(metric, order):
+    frame = pd.DataFrame({"model": ["a", "b", "c"], "metric": metric, "value": [0.59, 0.58, 0.60], "rank": 1})
+    frame = frame.assign(low=0.5, high=0.7, difference=np.nan, difference_low=np.nan, difference_high=np.nan)
+    table = Comparison(frame.assign(answer=""), "a", metric, "texts", 50, {}, {}, noise_band=0.05)
+    lines = [line.split("|")[2].strip() for line in table.to_markdown().split("\n\n")[0].splitlines()[2:]]
+    assert lines == order == [line.split()[1] for line in repr(table).splitlines()[1:4]]

@@ -178,3 +178,17 @@ def test_parts_of_labelled_data_hold_the_labels_in_proportion(labelled):
     half = _first(data, _order(data, seed=3), 0.5)
     whole, part = data.label_counts(), half.label_counts()
     assert ((part - whole / 2).abs() <= 1).all()
+
+
+def test_a_merged_model_has_no_recipe_to_repeat(small):
+    merged = small.merge_with_base(0.5, name="half", executor="thread")
+    with pytest.raises(PlanError, match=r"merged from 'small'.*\n.*\n.*open\('small'\)\.noise_floor"):
+        merged.noise_floor(seeds=2)
+
+
+def test_a_published_trial_is_trained_again_with_other_seeds(small):
+    # what a job of that kind leaves on record
+    small._record.facts["plan"]["kind"] = "publish"
+    floor = small.noise_floor(seeds=2)
+    assert floor.runs["name"].tolist() == ["small", "small-seed-43"]
+    assert et.Job.open("small-seed-43").kind == "finetune"

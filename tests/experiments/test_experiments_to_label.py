@@ -64,3 +64,13 @@ def test_what_was_taught_already_is_never_asked_for_and_rows_point_into_the_list
 def test_what_is_no_list_of_texts_is_refused(taught, texts):
     with pytest.raises(DataError, match="text"):
         rows_to_label(Places(), taught, texts)
+
+
+def test_uncertain_texts_near_to_what_was_taught_are_asked_for_in_their_turn(taught):
+    frame = taught.frames["examples"].assign(label=[f"label {n % 2}" for n in range(18)])
+    mixed = Datasource("labeled", {"examples": frame}, name="toy")
+    chosen = rows_to_label(Places(), mixed, ["0 plain", "1 plain", "2 plain", "0 twin"], count=4)
+    assert chosen["why"].tolist() == ["uncertain", "uncovered", "uncertain", "uncovered"]
+    assert {text[0] for text in chosen["text"][:3]} == {"0", "1", "2"}, (
+        "but not another one like a chosen one"
+    )

@@ -9,9 +9,10 @@ from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.kinds import RETRIEVAL
 from embedtune_nb.data.split_retrieval import as_retrieval
 from embedtune_nb.encoder.encoder import Encoder
-from embedtune_nb.errors import JobStoppedError, PlanError
+from embedtune_nb.errors import JobError, JobStoppedError, PlanError
 from embedtune_nb.evaluation.evaluate import evaluate
 from embedtune_nb.models.evaluation_job import run_evaluate
+from embedtune_nb.store.events import EventWriter, State
 from embedtune_nb.widgets.static_twin import text_html
 
 
@@ -128,3 +129,34 @@ def test_what_cannot_be_asked_of_neighbours_is_refused_before_a_job_begins(base,
     with pytest.raises(PlanError, match=next(iter(options))):
         base.evaluate(labeled, background=True, **options)
     assert et.Job.all() == []
+
+
+@pytest.mark.parametrize("options", [{"max_seq_length": 16}, {"truncation_side": "left"}])
+def test_what_a_model_that_cuts_nothing_cannot_heed_is_refused(home, tiny_static, labeled, options):
+    static = et.PretrainedEmbeddingModel(str(tiny_static))
+    with pytest.raises(PlanError, match=f"{next(iter(options))} has no effect"):
+        static.evaluate(labeled, **options)
+
+
+@pytest.mark.parametrize("options", [{"neighbor_count": 9}, {"neighbor_weighting": "uniform"}])
+def test_neighbours_are_refused_where_they_have_nothing_to_vote_on(base, pairs, options):
+    with pytest.raises(PlanError, match=f"{next(iter(options))} has no effect on pairs data"):
+        base.evaluate(pairs, **options)
+
+
+def test_a_metric_that_is_no_name_is_refused(base, pairs):
+    with pytest.raises(PlanError, match="3 is no metric of pairs data"):
+        base.evaluate(pairs, metric=3)
+
+
+@pytest.mark.jobs
+def test_a_stopped_evaluation_counts_no_steps_and_a_done_one_made_no_model(base, labeled):
+    job = base.evaluate(labeled, background=True, executor="thread").wait()
+    with pytest.raises(JobError, match="is done") as told:
+        job.resume()
+    assert "returns what it made" in str(told.value)
+    writer = EventWriter(job.folder.events)
+    writer.emit(State("stopped", reason="The evaluation was stopped."))
+    writer.close()
+    with pytest.raises(JobStoppedError, match=r"was stopped\.\n"):
+        et.Job.open(job.id).result()

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
@@ -15,6 +16,7 @@ import embedtune_nb as et
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.split import Split
 from embedtune_nb.errors import AlreadyExistsError, DataError, IntegrityError, PlanError
+from embedtune_nb.models.merge import MergeCurve
 from embedtune_nb.training import reload_check
 
 pytestmark = pytest.mark.jobs
@@ -122,6 +124,14 @@ def test_where_nothing_selected_one_half_chooses_and_the_other_judges(trained):
 def test_weights_out_of_range_are_refused(trained, weight):
     with pytest.raises(PlanError, match="weight is"):
         trained("plain").merge_with_base(weight)
+
+
+@pytest.mark.parametrize(("end", "whose"), [(0.0, "the base"), (1.0, "'tuned' itself")])
+def test_a_curve_that_suggests_one_of_its_ends_has_nothing_to_publish(end, whose):
+    rows = pd.DataFrame({"weight": [0.0, 1.0], "suggested": [end == 0.0, end == 1.0]})
+    curve = MergeCurve(rows, model="tuned", metric="accuracy", scored_on="some rows")
+    with pytest.raises(PlanError, match=f"The suggested weight is {end:g}: that is {whose}"):
+        curve.publish()
 
 
 def test_an_adapter_has_nothing_to_merge(home, tiny_bert, topic_rows):

@@ -124,6 +124,17 @@ def test_rows_are_narrowed_by_cause_and_by_id_and_what_is_not_there_is_told(trai
         found.training_rows(neighbors=0)
 
 
+def test_where_no_negatives_can_be_mined_none_are_advised(trained):
+    for name, minable in (("pairs", True), ("scores", False)):
+        found = trained[name].regressions()
+        unclear = found.frame.assign(cause="not clear")
+        found = et.Regressions(unclear, found.metric, found.unit, found.data, found.reference, found.model)
+        assert ("mine_hard_negatives" in found.causes["advice"].iloc[0]) == minable
+        assert ("mine_hard_negatives" in found._repr_html_()) == minable
+        assert ("mine_hard_negatives()" in found.widget.head["ways"]) == minable
+        assert found.widget.head["causes"][0]["advice"] == found.causes["advice"].iloc[0]
+
+
 def test_faults_of_the_training_part_are_mended_from_here(trained):
     found = trained["labels"].regressions()
     assert len(found.fix("exact_duplicates")) <= len(found.reference)

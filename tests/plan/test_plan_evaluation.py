@@ -50,8 +50,10 @@ def test_the_deciding_metric_can_be_named(plan_for, pairs, labeled):
     ("kind", "metric", "message"),
     [
         ("pairs", "accuracy", "'accuracy' is no metric of pairs data"),
-        ("pairs", "ndgc@10", "Did you mean 'ndcg'"),
+        ("pairs", "ndgc@5", "Did you mean 'ndcg@5'"),
+        ("pairs", "ndcg", "Did you mean 'ndcg@10'"),
         ("pairs", "ndcg", "with a cutoff, such as 'ndcg@10'"),
+        ("pairs", "MRR@3", "Did you mean 'mrr@3'"),
         ("pairs", "ndcg@0", "with a cutoff"),
         ("labeled", "f1_makro", "Did you mean 'f1_macro'"),
         ("labeled", "ndcg@10", "'accuracy' or 'f1_macro'"),

@@ -294,3 +294,37 @@ def test_proxies_take_batches_small_enough_to_be_moved_often(plan_for, labeled):
     assert proxies["steps_total"] >= 200 > usual["steps_total"]
     assert "would make a run of" in proxies.settings["batch_size"].reason
     assert plan_for(labeled(rows=3000), {"batch_size": 100}, loss="proxy")["batch_size"] == 100
+
+
+def test_held_out_rows_with_one_answer_are_refused_where_the_metric_needs_two(base, labeled):
+    def judged(scores):
+        rows = [
+            {"sentence1": f"a{n} x", "sentence2": f"b{n} y", "score": score} for n, score in enumerate(scores)
+        ]
+        return Datasource.from_list(rows, kind="scored_pairs")
+
+    data = judged([n % 5 / 5 for n in range(60)])
+    alike = judged([0.0, *[0.6] * 20]).filter([False, *[True] * 20])
+    with pytest.raises(
+        DataError, match=r"'spearman' has no value on the verdict part: the score .* 20 rows is 0\.6"
+    ):
+        resolve(base, data, name="toy", eval_datasource=alike)
+    one = labeled(40).filter([n % 4 == 0 for n in range(40)])
+    with pytest.raises(DataError, match="'roc_auc' has no value"):
+        resolve(base, labeled(), name="toy", eval_datasource=one, hyperparams={"metric": "roc_auc"})
+    assert resolve(base, labeled(), name="toy", eval_datasource=one)[0]["metric"] == "accuracy"
+
+
+def test_a_part_that_selects_by_rows_of_one_score_is_refused(base):
+    scores = [1.0 if n == 0 else 0.0 for n in range(60)]
+    rows = [{"sentence1": f"a{n} x", "sentence2": f"b{n} y", "score": s} for n, s in enumerate(scores)]
+    data = Datasource.from_list(rows, kind="scored_pairs")
+    judge = Datasource.from_list(
+        [{"sentence1": f"c{n} x", "sentence2": f"d{n} y", "score": n % 2} for n in range(30)],
+        kind="scored_pairs",
+    )
+    options = {"name": "toy", "eval_datasource": judge}
+    with pytest.raises(DataError, match="no value on the selection part: the score of all 6 rows is 0"):
+        resolve(base, data, **options, hyperparams={"early_stopping": True})
+    by_loss = {"early_stopping": True, "eval_method": "loss"}
+    assert resolve(base, data, **options, hyperparams=by_loss)[0]["eval_method"] == "loss"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from some_regressions import regressions
@@ -45,3 +47,14 @@ def test_a_saved_notebook_shows_summary_and_table():
     assert "3 of 3 held-out texts got worse" in data["text/html"]
     assert "<img" not in data["text/html"] and "&lt;img" in data["text/html"]
     assert data["text/plain"].startswith("3 of 3")
+
+
+def test_chosen_rows_are_counted_among_those_that_got_worse_and_the_map_knows_them():
+    asked = []
+    found = replace(regressions(5), model=SimpleNamespace(map=asked.append))
+    chosen = found.where(ids=[4, 3])
+    assert chosen.summary.startswith("2 of the 5 held-out texts that got worse in Accuracy")
+    assert chosen.where(ids=[4]).summary.startswith("1 of the 5 held-out texts")
+    chosen.map()
+    told = asked[0].frames["examples"]["label"].tolist()
+    assert told == ["not chosen"] * 3 + ["rare class"] * 2, "those did get worse"

@@ -129,7 +129,7 @@ function render({ model, el }) {
 
   function drawTicked() {
     const count = model.get("selected").length;
-    setText(ticked, count ? `${count} ticked: .selected.mine_hard_negatives(), .selected.to_datasource(), .selected.map()` : "tick rows to go on with .selected");
+    setText(ticked, count ? `${count} ticked: ${model.get("head").ways.map((way) => `.selected.${way}`).join(", ")}` : "tick rows to go on with .selected");
     for (const line of body.querySelectorAll("tr[data-place]")) line.querySelector("input").checked = model.get("selected").includes(Number(line.dataset.place));
   }
 
