@@ -130,7 +130,7 @@ def choose_a_long_run(notebook, folder):
     """Choose a run that ends with a click only; return when what stands under its name is known."""
     pick_questions(notebook)
     use_folder(notebook, folder)
-    enter(notebook, "epochs", "100000")
+    enter(notebook, "epochs", "20000")
     enter(notebook, "early_stopping", "false")
     wait_mark(notebook, "plan", "done")
     go(notebook, "plan")
