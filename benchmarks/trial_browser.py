@@ -27,7 +27,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 STATIC = ROOT / "embedtune_nb" / "static"
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "sweep")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 PAGE = """<!doctype html><style>{css}</style><body><div id="out"></div><script type="module">
 import widget from "data:text/javascript;base64,{js}";
@@ -152,7 +152,7 @@ def browser_cpu() -> float:
 
 def feeding(count: int, seconds: float = 10.0) -> float:
     """Return the share of one core that the publisher's thread takes while the last trial runs."""
-    from made_up_sweep import MadeUpSweep
+    from made_up.sweep import MadeUpSweep
 
     from embedtune_nb import Job, TrialBrowser
     from embedtune_nb.store.events import Metrics

@@ -54,7 +54,7 @@ class NameRefusedError(EmbedtuneError, ValueError):
 
 
 class ModelUnavailableError(EmbedtuneError, OSError):
-    """A base model is neither on this machine nor reachable."""
+    """A base model is neither whole on this machine nor reachable."""
 
 
 class StoreError(EmbedtuneError, OSError):

@@ -91,6 +91,14 @@ def topic_rows() -> list[dict[str, str]]:
     return rows
 
 
+@pytest.fixture
+def labeled(topic_rows: list[dict[str, str]]) -> object:
+    """Return those texts as data."""
+    from embedtune_nb.data.datasource import Datasource
+
+    return Datasource.from_list(topic_rows, kind="labeled", roles={"value": "value", "label": "label"})
+
+
 def _size() -> dict[str, int | float]:
     return {
         "vocab_size": _tokenizer().get_vocab_size(),

@@ -12,19 +12,24 @@ import pytest
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
 
-@pytest.mark.notebook
-@pytest.mark.model
-def test_your_data_runs_and_ends_with_a_verdict(minilm, tmp_path, home):
+def run_notebook(name: str, out: Path) -> tuple[str, str]:
+    """Execute a notebook in *out*; return what its last cell printed and what all its cells showed."""
     ran = subprocess.run(
-        [sys.executable, NOTEBOOKS / "execute.py", NOTEBOOKS / "02_your_data.ipynb", "--out", tmp_path],
+        [sys.executable, NOTEBOOKS / "execute.py", NOTEBOOKS / name, "--out", out],
         capture_output=True,
         text=True,
         timeout=500,
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
-    assert "Accuracy" in ran.stdout and "wins" in ran.stdout
-    cells = nbformat.read(tmp_path / "02_your_data.ipynb", as_version=4).cells
-    shown = "\n".join(str(output) for cell in cells for output in cell.get("outputs", []))
+    cells = nbformat.read(out / name, as_version=4).cells
+    return ran.stdout, "\n".join(str(output) for cell in cells for output in cell.get("outputs", []))
+
+
+@pytest.mark.notebook
+@pytest.mark.model
+def test_your_data_runs_and_ends_with_a_verdict(minilm, tmp_path, home):
+    printed, shown = run_notebook("02_your_data.ipynb", tmp_path)
+    assert "Accuracy" in printed and "wins" in printed
     for told in ("blank text", "near_duplicates", "does not fit labeled data", "similarity", "set aside"):
         assert told in shown
 
@@ -32,15 +37,7 @@ def test_your_data_runs_and_ends_with_a_verdict(minilm, tmp_path, home):
 @pytest.mark.notebook
 @pytest.mark.model
 def test_sweeps_runs_nine_trials_and_ends_with_a_model(minilm, tmp_path, home):
-    ran = subprocess.run(
-        [sys.executable, NOTEBOOKS / "execute.py", NOTEBOOKS / "03_sweeps.ipynb", "--out", tmp_path],
-        capture_output=True,
-        text=True,
-        timeout=500,
-    )
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    cells = nbformat.read(tmp_path / "03_sweeps.ipynb", as_version=4).cells
-    shown = "\n".join(str(output) for cell in cells for output in cell.get("outputs", []))
+    _, shown = run_notebook("03_sweeps.ipynb", tmp_path)
     for told in ("usual for an adapter", "is empty", "wins", "importance", "-repeat"):
         assert told in shown
 

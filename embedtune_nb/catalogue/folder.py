@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from embedtune_nb.errors import DataError, ModelUnavailableError
+from embedtune_nb.errors import ModelUnavailableError
 
 _LENGTH_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len")
 _DIMENSION_KEYS = ("hidden_size", "d_model", "n_embd", "dim")
@@ -52,9 +52,7 @@ def read_folder(folder: Path, *, need_weights: bool = True) -> FolderFacts:
     Raises
     ------
     ModelUnavailableError
-        If files are missing; the message names them.
-    DataError
-        If one of its JSON files cannot be read.
+        If files are missing or damaged; the message names them.
     """
     modules = _read_json(folder / "modules.json")
     encoder = folder
@@ -147,7 +145,7 @@ def _tensor_shapes(weights: tuple[Path, ...]) -> dict[str, tuple[int, ...]]:
                 (length,) = struct.unpack("<Q", stream.read(8))
                 header = json.loads(stream.read(min(length, _MAX_HEADER)))
         except (OSError, ValueError, struct.error) as cause:
-            raise DataError(
+            raise ModelUnavailableError(
                 f"{file} is damaged: its header cannot be read.",
                 expected="a safetensors file",
                 fix="copy or download the model again.",
@@ -162,6 +160,6 @@ def _read_json(file: Path) -> Any:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except ValueError as cause:
-        raise DataError(
+        raise ModelUnavailableError(
             f"{file} is not valid JSON: {cause}.", fix="copy or download the model again."
         ) from cause

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import re
+import zlib
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 
@@ -89,6 +91,22 @@ def read_csv(
     return frame.apply(_as_numbers)
 
 
+def likely_separator(path: str | Path) -> str:
+    """Return what separates the fields: a comma, unless the first line has none but another usual mark.
+
+    A file that cannot be read is for :func:`read_csv` to complain of.
+    """
+    path = Path(path).expanduser()
+    try:
+        with path.open("rb") as raw:
+            packed = raw.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else path.open("rb") as lines:
+            first = lines.readline().decode(errors="replace")
+    except (OSError, EOFError, zlib.error):
+        return ","
+    return "," if "," in first else _other_separator(first, ",") or ","
+
+
 def _check_options(separator: object, header: object, names: object) -> None:
     if not isinstance(separator, str) or len(separator) != 1:
         raise DataError(
@@ -151,9 +169,13 @@ def _refuse_double_names(path: Path, first: list[str]) -> None:
         )
 
 
+def _other_separator(line: str, separator: str) -> str | None:
+    return next((mark for mark in ("\t", ";", "|", ",") if mark != separator and mark in line), None)
+
+
 def _refuse_another_separator(path: Path, text: str, separator: str) -> None:
     first = text.lstrip().split("\n", 1)[0]
-    other = next((mark for mark in ("\t", ";", "|", ",") if mark != separator and mark in first), None)
+    other = _other_separator(first, separator)
     if other is not None:
         raise DataError(
             f"{path} has a single column, {first[:80]!r}.",

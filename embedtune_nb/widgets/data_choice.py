@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from embedtune_nb.data import readers
-from embedtune_nb.data.csv_files import read_csv
+from embedtune_nb.data.csv_files import likely_separator, read_csv
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.data.kinds import OPTIONAL_ROLES, ROLES
 from embedtune_nb.data.roles import RoleChoice, choose_roles
@@ -137,8 +137,8 @@ class DataChoice:
     def _source_arguments(self) -> list[str]:
         if self.origin == "frame":
             return [self.name, f"name={literal(self.title)}"]
-        separator = ['separator="\\t"'] if self.name.casefold().endswith(_TSV) else []
-        return [literal(self.name), *separator]
+        separator = _separator_of(self.name) if _reader_of(self.name) == "from_csv" else ","
+        return [literal(self.name), *([] if separator == "," else [f"separator={literal(separator)}"])]
 
 
 @dataclass(frozen=True)
@@ -235,4 +235,8 @@ def _read_file(path: str) -> pd.DataFrame:
         return readers.read_parquet(path)
     if reader == "from_jsonl":
         return readers.read_jsonl(path)
-    return read_csv(path, separator="\t" if path.casefold().endswith(_TSV) else ",")
+    return read_csv(path, separator=_separator_of(path))
+
+
+def _separator_of(path: str) -> str:
+    return "\t" if path.casefold().endswith(_TSV) else likely_separator(path)

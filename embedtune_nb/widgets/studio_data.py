@@ -34,4 +34,6 @@ class DataStep(StepView):
             state.data_read(picker.datasource)
         elif picker.problem is not None:
             state.data_refused(picker.problem)
+        else:  # a file whose path is yet to be entered
+            state.choose_data(None)
         self.desk.refresh()

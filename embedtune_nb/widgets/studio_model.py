@@ -133,7 +133,10 @@ class _EntryField:
     """One hyperparameter: its field, its meaning, and the objection to what was typed."""
 
     def __init__(self, key: str, step: ModelStep) -> None:
-        self._entry, self._key = ipywidgets.Text(description=key, continuous_update=False), key
+        self._entry, self._key = (
+            ipywidgets.Text(description=key, placeholder="default", continuous_update=False),
+            key,
+        )
         self._below = ipywidgets.HTML()
         self.box = styled(ipywidgets.VBox((labelled(self._entry), self._below)), "etn-field")
         step.hear(self._entry, "value", lambda text: step.enter(key, text))
@@ -141,12 +144,12 @@ class _EntryField:
     def show(self, text: str, problem: EmbedtuneError | None, default: str) -> None:
         """Show the entry, and why it is wrong if it is."""
         self._entry.value = text
-        self._entry.placeholder = f"default: {default}" if default else "default: follows from the data"
         known = HYPERPARAMS[self._key]
         self._entry.tooltip = f"{known.meaning} Takes {known.allowed}."
         if problem is None:
             self.box.remove_class("etn-wrong")
-            self._below.value = small(known.meaning)
+            # not in the placeholder: any change of the field itself would wipe what is being typed there
+            self._below.value = small(f"{known.meaning} Default: {default or 'follows from the data'}.")
         else:
             self.box.add_class("etn-wrong")
             self._below.value = complaint(problem)

@@ -69,6 +69,12 @@ def standing_of(name: str, plan: Plan | None) -> Standing:
     """Return what stands under *name* already, and what Train therefore does."""
     record, job = find_record(name), latest_job(name)
     if record is not None:
+        if other := _other_base(record.plan, plan):
+            return Standing(
+                remark=f"A model {record.name!r} was trained {record.when} UTC from the base model {other}: "
+                "choose that one to open it, or enter another name.",
+                taken=True,
+            )
         differs = _differences(record.plan, plan)
         return Standing(
             "Open this model",
@@ -81,6 +87,12 @@ def standing_of(name: str, plan: Plan | None) -> Standing:
     if status == "done":  # its model was dropped since, so the name is free
         return Standing()
     if status in ALIVE_STATES:
+        if other := _other_base(job.plan, plan):
+            return Standing(
+                remark=f"A job of this name is training the base model {other} right now: choose that one to "
+                "attach to the job, or enter another name.",
+                taken=True,
+            )
         differs = _differences(job.plan, plan)
         return Standing(
             "Attach to the running job",
@@ -89,7 +101,8 @@ def standing_of(name: str, plan: Plan | None) -> Standing:
     if _differences(job.plan, plan):
         return Standing(
             remark=f"A job of this name was {status}; it had other data or settings, so it cannot be "
-            "carried on: enter another name."
+            "carried on: enter another name.",
+            taken=True,
         )
     return Standing("Carry on", f"A job of this name was {status}; it goes on from its last checkpoint.")
 
@@ -104,6 +117,12 @@ def start_job(
             name, data, loss=loss, hyperparams=hyperparams, if_exists="open", background=True
         )
     return job, tuple(dict.fromkeys(str(warning.message) for warning in told))
+
+
+def _other_base(theirs: dict[str, Any], plan: Plan | None) -> str:
+    """Return the base model that stands behind a name, where the present choices start from another."""
+    base = theirs["base"]["id"]
+    return "" if plan is None or base == plan.base["id"] else repr(base)
 
 
 def _differences(theirs: dict[str, Any], plan: Plan | None) -> str:

@@ -162,7 +162,7 @@ class ResultStep(StepView):
 
     def _ask_to_save(self) -> None:
         folder, model = self._folder.value.strip(), self.model
-        self.state.result_problem = None
+        show_html(self._saved, "")
 
         def save() -> str:
             if not folder:
@@ -170,7 +170,6 @@ class ResultStep(StepView):
             return str(model.save(folder))
 
         self.desk.ask("save", save, lambda path: self._was_saved(folder, path), self._not_saved)
-        self.desk.refresh()
 
     def _was_saved(self, folder: str, path: str) -> None:
         self.state.saved_to = folder
@@ -179,6 +178,5 @@ class ResultStep(StepView):
         )
 
     def _not_saved(self, problem: Exception) -> None:
-        self.state.result_problem = (
-            problem if isinstance(problem, EmbedtuneError) else StoreError(str(problem))
-        )
+        told = problem if isinstance(problem, EmbedtuneError) else StoreError(str(problem))
+        show_html(self._saved, complaint(told))

@@ -37,12 +37,13 @@ class JobLine:
     steps_total: int = 0
     reason: str = ""
     verdict: str = ""
+    unit: str = "step"
 
     @property
     def text(self) -> str:
         """The line for the rail."""
         if self.state == "running" and self.steps_total:
-            return f"{self.name}: step {self.steps_completed:,} of {self.steps_total:,}"
+            return f"{self.name}: {self.unit} {self.steps_completed:,} of {self.steps_total:,}"
         return f"{self.name}: {self.state}"
 
 
@@ -52,6 +53,8 @@ class Standing:
 
     button: str = "Train"
     remark: str = ""
+    taken: bool = False
+    """Whether the name is of no use with the present choices."""
 
 
 @dataclass
@@ -206,6 +209,8 @@ class StudioState:
             return "The step Model & loss needs attention."
         if self.name_problem is not None:
             return "The name cannot be used."
+        if self.standing.taken:
+            return "The name is taken."
         if self.plan is None:
             return "The plan is being made." if self.plan_problem is None else "The plan cannot be made."
         return ""

@@ -7,6 +7,7 @@ from typing import Any
 import ipywidgets
 
 from embedtune_nb.evaluation.figures import figures
+from embedtune_nb.jobs.feed import unit_of
 from embedtune_nb.jobs.job import Job
 from embedtune_nb.widgets.job_view import view_of
 from embedtune_nb.widgets.studio_follow import Follower
@@ -47,6 +48,7 @@ class WatchStep(StepView):
         """Show *job* and follow it; call it while holding the lock."""
         self._leave()
         self.job = job
+        show_html(self._problem, "")
         self._stage.children = (view_of(job),)
         self._follower = Follower(job, self._changed)
 
@@ -75,6 +77,7 @@ class WatchStep(StepView):
             snapshot.steps_total,
             snapshot.reason.splitlines()[0] if snapshot.reason else "",
             _verdict_line(snapshot.verdict),
+            unit_of(snapshot.kind),
         )
         with self.desk.lock:
             if line == self.state.job:
@@ -87,11 +90,15 @@ class WatchStep(StepView):
     def _carry_on(self) -> None:
         job = self.job
         self._go_on.disabled = True
-        self.desk.ask("carry on", job.resume, self._carried_on, self._not_carried_on)
+
+        def go_on() -> Job:
+            # what was shown may be old: another kernel can have carried it on, or brought it to its end
+            return job.resume() if job.status in _CAN_GO_ON else job
+
+        self.desk.ask("carry on", go_on, self._carried_on, self._not_carried_on)
 
     def _carried_on(self, job: Job) -> None:
         self._go_on.disabled = False
-        show_html(self._problem, "")
         self.state.job_notes = (f"Carrying on job {job.id}.",)
         self.show(job)
 

@@ -245,6 +245,13 @@ class NotebookPage:
         """Load the page anew, as a user would; the kernel lives on."""
         self._enter(self._theme)
 
+    def restart_kernel(self) -> None:
+        """Restart the kernel and wait until it is idle again."""
+        self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+        )
+        self.wait_idle()
+
     def command(self, name: str, options: dict[str, Any] | None = None) -> None:
         """Run a JupyterLab command and wait for it."""
         self.page.evaluate(

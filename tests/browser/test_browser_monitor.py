@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from lab import CURRENT, SECONDS, NotebookPage
 
-WIDGET_TESTS = Path(__file__).resolve().parent.parent / "widgets"
+TESTS = Path(__file__).resolve().parent.parent
 PREPARE = f"""
 import sys
-sys.path.insert(0, {str(WIDGET_TESTS)!r})
-from scripted_job import UNCLEAR, ScriptedJob
+sys.path.insert(0, {str(TESTS)!r})
+from made_up.job import ScriptedJob
+from made_up.verdict import UNCLEAR
 from embedtune_nb.widgets.monitor import TrainingMonitor
 from embedtune_nb.widgets.watch import show, watch
 """

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-HELPERS = Path(__file__).parent.parent / "widgets"
+TESTS = Path(__file__).resolve().parent.parent
 MAKE = f"""
-import sys; sys.path.insert(0, {str(HELPERS)!r})
-from some_regressions import regressions
+import sys; sys.path.insert(0, {str(TESTS)!r})
+from made_up.regressions import regressions
 texts = ["<img src=x onerror=alert(1)> pin code", "where is my new card", "how do I change my pin"] + [
     f"question number {{n}} about something that takes a good many words to ask" for n in range(40)
 ]

@@ -8,9 +8,11 @@ import pytest
 
 STEPS = ("data", "model", "plan", "watch", "result")
 STUDIO = ".etn-studio"
+NAME = "Name of the new model"
+STEP = "document.querySelector('[data-testid=step-watch]').innerText.match(/step ([\\d,]+) of/)"
 
 
-def cells(rows, model_folder=""):
+def cells(rows):
     return [
         "import pandas as pd\nimport embedtune_nb as et\n"
         f"questions = pd.DataFrame({rows!r}).rename(columns={{'value': 'question', 'label': 'topic'}})",
@@ -35,6 +37,16 @@ def field(notebook, label):
     )
 
 
+def enter(notebook, label, text):
+    entry = field(notebook, label)
+    entry.fill(text)
+    entry.press("Enter")
+
+
+def press(notebook, button):
+    notebook.page.locator(STUDIO).get_by_role("button", name=button, exact=True).click()
+
+
 def pick_questions(notebook):
     field(notebook, "Data").first.select_option(label="questions (96 rows, 2 columns)")
     wait_mark(notebook, "data", "done")
@@ -43,9 +55,7 @@ def pick_questions(notebook):
 def use_folder(notebook, folder):
     go(notebook, "model")
     notebook.page.get_by_role("radio", name="Another model").check()
-    entry = field(notebook, "Hub id or folder")
-    entry.fill(str(folder))
-    entry.press("Enter")
+    enter(notebook, "Hub id or folder", str(folder))
 
 
 @pytest.mark.jobs
@@ -69,23 +79,23 @@ def test_from_a_table_to_a_verdict_by_clicks(open_notebook, shots, topic_rows, t
     wait_mark(notebook, "plan", "done")
     assert notebook.page.get_by_role("radio", name="prediction").is_checked()
     assert notebook.page.get_by_role("radio", name="cosent").count() == 0
-    epochs = field(notebook, "epochs")
-    epochs.fill("many")
-    epochs.press("Enter")
+    enter(notebook, "epochs", "many")
     studio.locator(".etn-wrong .etn-say-error").wait_for()
     assert "a whole number from 1" in studio.locator(".etn-wrong").inner_text()
     shot("2-model-wrong")
-    epochs.fill("2")
-    epochs.press("Enter")
+    enter(notebook, "epochs", "2")
+    batch_size = field(notebook, "batch_size")
+    batch_size.fill("16")
+    wait_mark(notebook, "plan", "done")
+    batch_size.press("Enter")  # a plan has arrived while that was being typed
+    studio.locator("[data-testid='code-text']", has_text='"batch_size": 16').wait_for()
     wait_mark(notebook, "plan", "done")
     shot("2-model")
 
     go(notebook, "plan")
     studio.locator(".etn-plan").wait_for()
-    name = field(notebook, "Name of the new model")
-    assert name.input_value() == "questions"
-    name.fill(f"topics-{theme}")
-    name.press("Enter")
+    assert field(notebook, NAME).input_value() == "questions"
+    enter(notebook, NAME, f"topics-{theme}")
     studio.locator(".etn-plan .h b", has_text=f"topics-{theme}").wait_for()
     shot("3-plan")
     code = notebook.find("code-text").inner_text()
@@ -96,7 +106,7 @@ def test_from_a_table_to_a_verdict_by_clicks(open_notebook, shots, topic_rows, t
     studio.get_by_role("button", name="Copied").wait_for()
     assert notebook.page.evaluate("navigator.clipboard.readText()") == code
 
-    studio.get_by_role("button", name="Train", exact=True).click()
+    press(notebook, "Train")
     notebook.find("monitor").wait_for(timeout=60_000)
     shot("4-watch")
     wait_mark(notebook, "result", "done", seconds=240)
@@ -105,13 +115,65 @@ def test_from_a_table_to_a_verdict_by_clicks(open_notebook, shots, topic_rows, t
     assert field(notebook, "label").locator("option:checked").inner_text() == "topic"
 
     go(notebook, "result")
-    studio.get_by_role("button", name="Show map").click()
+    press(notebook, "Show map")
     studio.locator("[data-testid='code-text']", has_text="model.map()").wait_for(timeout=240_000)
-    studio.get_by_role("button", name="What got worse").click()
+    press(notebook, "What got worse")
     notebook.find("regressions").wait_for(timeout=60_000)
     studio.locator("[data-testid='code-text']", has_text="model.regressions()").wait_for()
     notebook.page.wait_for_timeout(800)
     shot("5-result")
+    notebook.assert_no_traceback()
+    assert notebook.console_errors == []
+
+
+def choose_a_long_run(notebook, folder):
+    """Choose a run that ends with a click only; return when what stands under its name is known."""
+    pick_questions(notebook)
+    use_folder(notebook, folder)
+    enter(notebook, "epochs", "20000")
+    enter(notebook, "early_stopping", "false")
+    wait_mark(notebook, "plan", "done")
+    go(notebook, "plan")
+    enter(notebook, NAME, "long-run")
+
+
+def wait_beyond(notebook, step):
+    """Wait until the rail tells of a later step; return which."""
+    told = f"Number({STEP}?.[1].replaceAll(',', ''))"
+    notebook.page.wait_for_function(f"{told} > {step}", timeout=90_000)
+    return notebook.page.evaluate(told)
+
+
+def stop(notebook):
+    notebook.find("stop").click()
+    wait_mark(notebook, "watch", "attention")
+    notebook.page.locator("[data-testid='step-watch']", has_text="long-run: stopped").wait_for()
+
+
+@pytest.mark.jobs
+def test_a_running_job_outlives_the_kernel_and_a_stopped_one_is_carried_on(
+    open_notebook, shots, topic_rows, tiny_bert
+):
+    notebook = open_notebook(cells(topic_rows), height=1500)
+    notebook.run()
+    choose_a_long_run(notebook, tiny_bert)
+    press(notebook, "Train")
+    reached = wait_beyond(notebook, 0)
+
+    notebook.restart_kernel()
+    notebook.run()
+    choose_a_long_run(notebook, tiny_bert)
+    press(notebook, "Attach to the running job")
+    reached = wait_beyond(notebook, reached)
+    notebook.page.locator(STUDIO).screenshot(path=shots / "studio-attached.png")
+    stop(notebook)
+    press(notebook, "Carry on")
+    reached = wait_beyond(notebook, reached)
+    stop(notebook)
+    go(notebook, "plan")
+    press(notebook, "Carry on")
+    wait_beyond(notebook, reached)
+    stop(notebook)
     notebook.assert_no_traceback()
     assert notebook.console_errors == []
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from lab import CURRENT, SECONDS, NotebookPage
 
-SWEEP_TESTS = Path(__file__).resolve().parent.parent / "sweep"
+TESTS = Path(__file__).resolve().parent.parent
 PREPARE = f"""
 import sys, threading, time
-sys.path.insert(0, {str(SWEEP_TESTS)!r})
-from made_up_sweep import MadeUpSweep, finished_sweep
+sys.path.insert(0, {str(TESTS)!r})
+from made_up.sweep import MadeUpSweep, finished_sweep
 from embedtune_nb import Job, TrialBrowser
 from embedtune_nb.widgets.watch import display_job, watch
 """
@@ -228,7 +228,7 @@ job
 def test_a_real_sweep_is_browsed_grown_published_and_trained_again(
     open_notebook: OpenNotebook, tiny_static: Path, shots: Path
 ) -> None:
-    folder = str(SWEEP_TESTS.parent / "jobs")
+    folder = str(TESTS / "jobs")
     notebook = open_notebook([REAL.format(folder=folder, base=str(tiny_static))])
     notebook.run()
     wait(notebook, f"{LINES}.filter(line => line.dataset.state === 'done').length >= 3", seconds=180)

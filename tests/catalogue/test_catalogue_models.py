@@ -171,7 +171,7 @@ def test_a_folder_of_something_else_and_pickled_weights_are_refused(folder, tmp_
 @pytest.mark.parametrize("damage", ["model.safetensors", "modules.json"])
 def test_a_damaged_file_is_named(folder, damage):
     (folder / damage).write_bytes(b"\xff\xff\xff\xff\xff\xff\xff\x7f{")
-    with pytest.raises(ValueError, match=damage.replace(".", r"\.")):
+    with pytest.raises(ModelUnavailableError, match=damage.replace(".", r"\.")):
         resolve_base(folder)
 
 

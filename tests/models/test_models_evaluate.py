@@ -22,11 +22,6 @@ def base(home, tiny_bert):
 
 
 @pytest.fixture
-def labeled(topic_rows):
-    return Datasource.from_list(topic_rows, kind="labeled", roles={"value": "value", "label": "label"})
-
-
-@pytest.fixture
 def pairs(topic_rows):
     values = [row["value"] for row in topic_rows]
     rows = [{"anchor": a, "positive": b} for a, b in zip(values[::2], values[1::2], strict=True)]

@@ -134,11 +134,10 @@ def test_a_curve_that_suggests_one_of_its_ends_has_nothing_to_publish(end, whose
         curve.publish()
 
 
-def test_an_adapter_has_nothing_to_merge(home, tiny_bert, topic_rows):
-    data = Datasource.from_list(topic_rows, kind="labeled", roles={"value": "value", "label": "label"})
+def test_an_adapter_has_nothing_to_merge(home, tiny_bert, labeled):
     base = et.PretrainedEmbeddingModel(str(tiny_bert))
     settings = {"adapter": "linear", "epochs": 1, "eval_steps": "off", "early_stopping": False}
-    model = base.finetune("light", data, loss="contrastive", hyperparams=settings, executor="thread")
+    model = base.finetune("light", labeled, loss="contrastive", hyperparams=settings, executor="thread")
     with pytest.raises(PlanError, match="untouched base with an adapter"):
         model.merge_with_base()
     assert model.forgetting.texts == 240

@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from made_up_sweep import BASE, METRIC, VERDICT, MadeUpSweep, finished_sweep
+from made_up.sweep import BASE, METRIC, MadeUpSweep, finished_sweep
+from made_up.verdict import VERDICT
 
 from embedtune_nb.errors import NotFoundError
 from embedtune_nb.jobs.job import Job

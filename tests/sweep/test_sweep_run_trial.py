@@ -76,11 +76,6 @@ def curves(events: list[dict[str, Any]]) -> dict[str, list[tuple[int, float]]]:
 
 
 @pytest.fixture
-def labeled(topic_rows) -> Datasource:
-    return Datasource.from_list(topic_rows, kind="labeled", roles={"value": "value", "label": "label"})
-
-
-@pytest.fixture
 def sweep(home, tmp_path, labeled):
     def make(base, **hyperparams: Any) -> Sweep:
         return Sweep(tmp_path / "job", base, labeled, **hyperparams)

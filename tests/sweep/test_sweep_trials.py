@@ -9,7 +9,7 @@ from dataclasses import replace
 import optuna
 import pandas as pd
 import pytest
-from made_up_sweep import BASE, METRIC, SPACE, MadeUpSweep, finished_sweep
+from made_up.sweep import BASE, METRIC, SPACE, MadeUpSweep, finished_sweep
 
 from embedtune_nb import charts
 from embedtune_nb.errors import NotFoundError

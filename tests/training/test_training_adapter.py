@@ -187,11 +187,6 @@ class Job:
 
 
 @pytest.fixture
-def labeled(topic_rows):
-    return Datasource.from_list(topic_rows, kind="labeled", roles={"value": "value", "label": "label"})
-
-
-@pytest.fixture
 def pairs(topic_rows):
     by_topic = {}
     for row in topic_rows:

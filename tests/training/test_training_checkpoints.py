@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.encoder.load import load_folder
 from embedtune_nb.training.build import build_trainer
@@ -28,12 +27,11 @@ SETTINGS = {
 
 
 @pytest.fixture
-def trained(tiny_bert, topic_rows, tmp_path):
+def trained(tiny_bert, labeled, tmp_path):
     def train(**settings) -> tuple:
-        data = Datasource.from_list(topic_rows, kind="labeled", roles={"value": "value", "label": "label"})
         trainer = build_trainer(
             Encoder(load_folder(tiny_bert, device="cpu"), 32),
-            data,
+            labeled,
             {**SETTINGS, **settings},
             output_dir=tmp_path,
             emit=lambda event: None,

@@ -27,11 +27,6 @@ pytestmark = pytest.mark.jobs
 QUICK = {"epochs": 1, "batch_size": 16, "bf16": False}
 
 
-@pytest.fixture
-def labeled(topic_rows) -> Datasource:
-    return Datasource.from_list(topic_rows, kind="labeled", roles={"value": "value", "label": "label"})
-
-
 class Worker:
     """Carries a job out; told to stop, it stops in the given phase once that has begun."""
 

@@ -34,11 +34,6 @@ SETTINGS = {
 }
 
 
-@pytest.fixture
-def labeled(topic_rows) -> Datasource:
-    return Datasource.from_list(topic_rows, kind="labeled", roles={"value": "value", "label": "label"})
-
-
 class Run:
     """A trainer on a model without dropout, whose memory is told by how many texts it embeds at once."""
 

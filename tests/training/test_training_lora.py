@@ -11,7 +11,6 @@ from sentence_transformers import SentenceTransformer
 from torch import nn
 
 from embedtune_nb.catalogue import resolve_base
-from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.encoder.load import load_folder
 from embedtune_nb.errors import JobStoppedError, PlanError
@@ -83,17 +82,14 @@ def test_a_word_table_has_no_matrices(tiny_static):
 
 
 @pytest.mark.jobs
-def test_a_stopped_run_goes_on_to_the_very_same_model(
-    home, tiny_bert, topic_rows, texts, monkeypatch, tmp_path
-):
+def test_a_stopped_run_goes_on_to_the_very_same_model(home, tiny_bert, labeled, texts, monkeypatch, tmp_path):
     found = {"texts": 0, "largest_difference": 0.0, "metric": "accuracy", "score": 0.0}
     monkeypatch.setattr("embedtune_nb.training.finish.reload_check", lambda *_, **__: found)
-    data = Datasource.from_list(topic_rows, kind="labeled", roles={"value": "value", "label": "label"})
 
     def new_job():
         plan, parts = resolve(
             resolve_base(str(tiny_bert)),
-            data,
+            labeled,
             name="toy",
             loss="contrastive",
             hyperparams={"lora_rank": 2, "epochs": 2, "batch_size": 16, "bf16": False},

@@ -94,10 +94,9 @@ def test_a_probe_that_runs_out_of_memory_asks_for_the_least(encoder, objective, 
     assert micro.checkpointed and micro.tokens == micro.longest
 
 
-def test_a_word_table_is_not_probed(tiny_static, topic_rows):
+def test_a_word_table_is_not_probed(tiny_static, labeled):
     encoder = Encoder(load_folder(tiny_static, device="cpu"))
-    data = Datasource.from_list(topic_rows, kind="labeled", roles={"value": "value", "label": "label"})
-    micro = _choose(encoder, build_objective(encoder, data, {"loss": "contrastive"}))
+    micro = _choose(encoder, build_objective(encoder, labeled, {"loss": "contrastive"}))
     assert micro.tokens is None and "without an encoder" in micro.reason
 
 

@@ -45,11 +45,6 @@ SETTINGS = {
 
 
 @pytest.fixture
-def labeled(topic_rows) -> Datasource:
-    return Datasource.from_list(topic_rows, kind="labeled")
-
-
-@pytest.fixture
 def pairs(topic_rows) -> Datasource:
     """Return 40 pairs of texts of one topic, 10 a topic."""
     texts: dict[str, list[str]] = {}

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from embedtune_nb.catalogue import resolve_base
-from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.encoder import layout
 from embedtune_nb.encoder.encoder import Encoder
 from embedtune_nb.plan.resolve import resolve
@@ -72,11 +71,10 @@ def test_the_packing_of_a_base_model_is_proven_once(tiny_rope, topic_rows, monke
     np.testing.assert_allclose(second.embed(texts), Encoder.load(spec, {}).embed(texts), atol=1e-6)
 
 
-def test_a_second_trainer_probes_nothing_again(tiny_bert, topic_rows, tmp_path, home, monkeypatch):
-    data = Datasource.from_list(topic_rows, kind="labeled", roles={"value": "value", "label": "label"})
+def test_a_second_trainer_probes_nothing_again(tiny_bert, labeled, tmp_path, home, monkeypatch):
     spec = resolve_base(str(tiny_bert))
     asked = {"batch_size": 16, "bf16": "auto", "max_seq_length": 32}
-    plan, split = resolve(spec, data, name="toy", loss="prediction", hyperparams=asked)
+    plan, split = resolve(spec, labeled, name="toy", loss="prediction", hyperparams=asked)
     probed = []
 
     def count(module, name):

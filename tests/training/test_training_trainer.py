@@ -46,11 +46,6 @@ SETTINGS = {
 
 
 @pytest.fixture
-def labeled(topic_rows) -> Datasource:
-    return Datasource.from_list(topic_rows, kind="labeled", roles={"value": "value", "label": "label"})
-
-
-@pytest.fixture
 def pairs(topic_rows) -> Datasource:
     frame = pd.DataFrame(topic_rows)
     texts = [group["value"].tolist() for _, group in frame.groupby("label")]

@@ -1,4 +1,4 @@
-"""What a person does in a studio, as a test does it."""
+"""What a person does in a studio or a data picker, as a test does it."""
 
 from __future__ import annotations
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ipywidgets
 import pandas as pd
 import pytest
+from studio_hands import PATIENCE, control, parts
 
 import embedtune_nb as et
 from embedtune_nb.widgets.data_choice import DataChoice
 from embedtune_nb.widgets.data_picker import DataPicker
 
-PATIENCE = 60
 ONE = [f"one sentence, number {place}" for place in range(6)]
 TWO = [f"another sentence, number {place}" for place in range(6)]
 HARD = [f"a hard one, number {place}" for place in range(6)]
@@ -23,16 +23,6 @@ TABLES = {
     "nli": {"premise": ONE, "hypothesis": TWO, "label": [0, 1, 2] * 2},
     "retrieval": {"query": ONE, "document": TWO, "relevance": [1, 2, 1, 1, 3, 1]},
 }
-
-
-def parts(box):
-    yield box
-    for child in getattr(box, "children", ()):
-        yield from parts(child)
-
-
-def control(box, label):
-    return next(part for part in parts(box) if getattr(part, "description", "") == label)
 
 
 @pytest.fixture

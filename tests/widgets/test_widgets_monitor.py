@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scripted_job import UNCLEAR, VERDICT, WHY, ScriptedJob
+from made_up.job import ScriptedJob
+from made_up.verdict import UNCLEAR, VERDICT, WHY
 
 from embedtune_nb.evaluation.verdict import Verdict
 from embedtune_nb.models.finetuned import FinetunedEmbeddingModel

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from some_regressions import regressions
+from made_up.regressions import regressions
 
 from embedtune_nb.errors import DataError
 from embedtune_nb.widgets.regressions_table import ROWS_MAX, RegressionsTable

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
-from scripted_job import CODE, VERDICT, ScriptedJob
+from made_up.job import CODE, ScriptedJob
+from made_up.verdict import VERDICT
 
 from embedtune_nb.evaluation.verdict import Verdict
 from embedtune_nb.widgets.report import save_report

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
-
 import ipywidgets
 import pandas as pd
 import pytest
+import traitlets
 from studio_hands import PATIENCE, cards, control, parts, pick
 
 from embedtune_nb.data.datasource import Datasource
 from embedtune_nb.errors import EmbedtuneError
 from embedtune_nb.plan.losses import losses_for
 from embedtune_nb.plan.plan import Plan
-from embedtune_nb.store.events import EventWriter, State
-from embedtune_nb.store.job_folder import create
-from embedtune_nb.store.locks import take
 from embedtune_nb.widgets.data_choice import DataChoice
 from embedtune_nb.widgets.data_picker import DataPicker
-from embedtune_nb.widgets.studio_plan import standing_of
 from embedtune_nb.widgets.studio_state import StudioState, parsed, suggested_name
 from embedtune_nb.widgets.studio_summaries import step_lines
 
@@ -148,11 +143,14 @@ def test_the_data_code_makes_the_same_data(table, columns, named):
     assert namespace["data"].name == choice.read(namespace).name
 
 
-@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet"])
+SEPARATORS = {"csv": ",", "tsv": "\t", "semicolons.csv": ";", "csv.gz": ";"}
+
+
+@pytest.mark.parametrize("ending", [*SEPARATORS, "jsonl", "parquet"])
 def test_a_file_and_its_code_give_the_same_data(table, tmp_path, ending):
     path = tmp_path / f"it's.{ending}"
-    if ending in ("csv", "tsv"):
-        table.to_csv(path, index=False, sep="," if ending == "csv" else "\t")
+    if ending in SEPARATORS:
+        table.to_csv(path, index=False, sep=SEPARATORS[ending])
     elif ending == "jsonl":
         table.to_json(path, orient="records", lines=True)
     else:
@@ -221,6 +219,25 @@ def test_going_back_loses_nothing(studio_of, table):
     assert "epochs 3" in repr(studio)
 
 
+def test_a_file_that_is_yet_to_be_named_is_no_data(studio_of, table):
+    studio = pick(studio_of(table=table), "table")
+    control(studio, "Data").value = DataChoice("file", "")
+    studio.wait(PATIENCE)
+    assert studio.datasource is None and studio.plan is None
+    assert "Choose data" in studio.state.missing and "table" not in studio.code
+
+
+def test_a_plan_that_arrives_leaves_the_fields_alone(studio_of, table):
+    studio = pick(studio_of(table=table), "table")
+    changes = []
+    for label in ("batch_size", "max_seq_length", "early_stopping"):
+        # the browser would put the last value that was entered where a person is typing another
+        control(studio, label).observe(changes.append, names=traitlets.All)
+    control(studio, "epochs").value = "40"
+    studio.wait(PATIENCE)
+    assert studio.plan["epochs"] == 40 and changes == []
+
+
 def test_a_changed_table_is_read_again_on_refresh(studio_of, table):
     variables = {"table": table}
     studio = pick(studio_of(**variables), "table")
@@ -286,58 +303,3 @@ def test_a_variable_that_is_gone_is_an_error_with_a_remedy(home, table):
     picker.wait(PATIENCE)
     assert "Did you mean 'question'" in str(picker.problem)
     picker.close()
-
-
-# What stands under a name ------------------------------------------------------------------------------
-
-
-def test_a_running_job_of_the_name_is_attached_to_and_that_is_said(studio_of, table, tiny_bert):
-    studio = pick(studio_of(table=table), "table")
-    plan = studio.plan
-    assert standing_of("table", plan).button == "Train"
-    folder = create("table", plan.to_json(), lambda data: None)
-    lock = take(folder.lock)
-    try:
-        standing = standing_of("Table", plan)
-        assert standing.button == "Attach to the running job" and "another" not in standing.remark
-        control(studio, "epochs").value = "4"
-        studio.wait(PATIENCE)
-        assert "with another epochs" in standing_of("table", studio.plan).remark
-    finally:
-        os.close(lock)
-
-
-@pytest.mark.parametrize(
-    ("end", "button"),
-    [("done", "Train"), ("stopped", "Carry on"), ("failed", "Carry on"), (None, "Carry on")],
-)
-def test_only_what_did_not_get_done_is_carried_on(studio_of, table, end, button):
-    plan = pick(studio_of(table=table), "table").plan
-    folder = create("table", plan.to_json(), lambda data: None)
-    if end is not None:  # else its worker died without a word
-        writer = EventWriter(folder.events)
-        writer.emit(State(end))
-        writer.close()
-    standing = standing_of("table", plan)
-    assert standing.button == button
-    assert bool(standing.remark) == (button == "Carry on")
-
-
-@pytest.mark.parametrize("suggested", [True, False])
-def test_a_name_that_cannot_be_looked_up_harms_nothing_else(studio_of, table, home, suggested):
-    (home / "models" / "damaged").mkdir(parents=True)
-    variable = "damaged" if suggested else "table"
-    studio = pick(studio_of(**{variable: table}), variable)
-    name = control(studio, "Name of the new model")
-    name.value = "damaged"
-    studio.wait(PATIENCE)
-    assert studio.plan is not None and marks(studio.state)["plan"] == "attention"
-    told = [part.value for part in parts(studio) if isinstance(part, ipywidgets.HTML)]
-    assert any("no readable embedtune.json" in text for text in told)
-    name.value = "another"
-    studio.wait(PATIENCE)
-    assert studio.plan.name == "another" and marks(studio.state)["plan"] == "done"
-    assert not control(studio, "Train").disabled
-
-
-# Errands -----------------------------------------------------------------------------------------------

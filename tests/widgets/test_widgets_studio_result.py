@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from scripted_job import ScriptedModel
+from made_up.job import ScriptedModel
 from studio_hands import PATIENCE, control, pick
 
 from embedtune_nb.widgets.regressions_table import RegressionsTable

@@ -7,13 +7,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "sweep"))
-from made_up_sweep import BASE, METRIC, MadeUpSweep, finished_sweep
+from made_up.sweep import BASE, METRIC, MadeUpSweep, finished_sweep
 
 from embedtune_nb.jobs.job import Job
 from embedtune_nb.store.events import Decided

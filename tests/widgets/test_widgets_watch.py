@@ -8,8 +8,9 @@ import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from scripted_job import ScriptedJob, Snapshot
+from made_up.job import ScriptedJob
 
+from embedtune_nb.jobs.feed import JobSnapshot
 from embedtune_nb.widgets import static_twin, watch
 
 
@@ -18,7 +19,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def snapshot(**when: object) -> Snapshot:
+def snapshot(**when: object) -> JobSnapshot:
     feed = ScriptedJob(**when).feed()
     feed.poll()
     return feed.snapshot

@@ -21,8 +21,12 @@ function render({ model, el }) {
       "label",
       { class: "etn-choice" },
       input,
-      h("span", { class: "etn-choice-title" }, option.title),
-      option.badge ? h("span", { class: `etn-badge${option.warn ? " etn-badge-warn" : ""}` }, option.badge) : null,
+      h(
+        "span",
+        { class: "etn-choice-head" },
+        h("span", { class: "etn-choice-title" }, option.title),
+        option.badge ? h("span", { class: `etn-badge${option.warn ? " etn-badge-warn" : ""}` }, option.badge) : null,
+      ),
       option.text ? h("span", { class: "etn-choice-text" }, option.text) : null,
       option.facts ? h("span", { class: "etn-choice-facts" }, option.facts) : null,
     );

@@ -1,5 +1,5 @@
 // A training job, live: what it does now, its curves, its plan, log and code, and its answer.
-import { follow, listen } from "../shared/channel.js";
+import { follow, listen, resolveModel } from "../shared/channel.js";
 import { h, onThemeChange, replace, setText } from "../shared/dom.js";
 import { folds } from "../shared/folds.js";
 import { Kernel } from "../shared/kernel.js";

@@ -29,11 +29,12 @@ function render({ model, el }) {
   } });
   const ticked = h("span", { class: "etn-small", role: "status" });
   const notes = h("div", { class: "etn-small" });
+  const tools = h("div", { class: "etn-reg-tools" }, chips, search);
+  const foot = h("div", { class: "etn-reg-foot" }, more, ticked);
   const root = h(
     "div",
     { class: "etn-root etn-card etn-regressions", role: "region", "aria-label": "what got worse", "data-lm-suppress-shortcuts": "true", "data-testid": "regressions" },
-    summary, h("div", { class: "etn-reg-tools" }, chips, search), advice,
-    table, h("div", { class: "etn-reg-foot" }, more, ticked), notes,
+    summary, tools, advice, table, foot, notes,
   );
 
   const titles = () => ({
@@ -144,7 +145,7 @@ function render({ model, el }) {
     }),
     follow(model, "rows", (rows) => {
       const none = !rows.length;
-      for (const part of [table, search, ticked]) part.hidden = none;
+      for (const part of [tools, advice, table, foot]) part.hidden = none;
       drawBody();
     }),
     follow(model, "selected", drawTicked),

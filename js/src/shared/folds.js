@@ -79,7 +79,7 @@ export function folds({ askForLog, askForWorse, isFinal }) {
         plan,
         h(
           "table",
-          { class: "etn-plan", "data-testid": "plan" },
+          { class: "etn-recipe", "data-testid": "plan" },
           h("thead", {}, h("tr", {}, ["setting", "value", "source", "reason"].map((title) => h("th", { scope: "col" }, title)))),
           h("tbody", {}, settings.map(([name, value, origin, reason]) =>
             h("tr", {},

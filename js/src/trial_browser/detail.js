@@ -124,7 +124,7 @@ export class Detail {
 }
 
 const table = (titles, lines) =>
-  h("table", { class: "etn-plan" }, h("thead", {}, h("tr", {}, titles.map((title) => h("th", { scope: "col" }, title)))), h("tbody", {}, lines));
+  h("table", { class: "etn-recipe" }, h("thead", {}, h("tr", {}, titles.map((title) => h("th", { scope: "col" }, title)))), h("tbody", {}, lines));
 
 function differences({ diff }) {
   if (!diff.length) return h("div", { class: "etn-small" }, "No difference: this trial tried the defaults, or what is nearest to them in the ranges.");

@@ -31,9 +31,10 @@ from embedtune_nb.store.job_folder import JobFolder, create
 from embedtune_nb.store.locks import take
 from embedtune_nb.sweep.snapshot import TRIALS_FILE
 from embedtune_nb.sweep.trial_folder import TRIALS, TrialFolder, TrialRecord, trial_folders, trial_key
+from made_up.verdict import VERDICT
 
-METRIC = "ndcg@10"
-BASE = 0.521
+METRIC = VERDICT["metric"]
+BASE = VERDICT["before"]
 STEPS = 150
 SPACE = (
     Dimension("learning_rate", "float", 2e-5, "default", "the first to search", 1e-5, 1e-3, log=True),
@@ -41,25 +42,6 @@ SPACE = (
     Dimension("batch_size", "choice", 128, "user", "asked for", choices=(32, 64, 128)),
     Dimension("epochs", "int", 2, "default", "length of training", 1, 4),
 )
-VERDICT = {
-    "metric": METRIC,
-    "before": 0.521,
-    "after": 0.597,
-    "difference": 0.076,
-    "low": 0.058,
-    "high": 0.094,
-    "confidence": 0.95,
-    "wins": 180,
-    "losses": 66,
-    "ties": 404,
-    "queries": 650,
-    "answer": "better",
-    "explanation": "",
-    "text": "Better: NDCG@10 0.521 -> 0.597, +0.076 [+0.058, +0.094], 180 wins, 66 losses, 404 ties",
-    "resamples": 10_000,
-    "seed": 42,
-    "others": [],
-}
 
 
 def _setting(value: Any, source: str = "default", reason: str = "") -> dict[str, Any]:
@@ -284,7 +266,7 @@ class MadeUpSweep:
             "created": "2026-01-01T10:20:00",
             "plan": winner.plan() | {"name": self.name},
             "verdict": VERDICT,
-            "metrics": {"before": {METRIC: 0.521}, "after": {METRIC: 0.597}},
+            "metrics": {when: {METRIC: VERDICT[when]} for when in ("before", "after")},
         }
         (folder / "embedtune.json").write_text(json.dumps(facts))
         kept = {

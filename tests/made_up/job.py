@@ -10,61 +10,14 @@ import math
 import random
 import threading
 import time
-from dataclasses import dataclass, field
 from typing import Any
-
-from some_regressions import regressions
 
 from embedtune_nb.errors import DataError
 from embedtune_nb.evaluation.regressions import Regressions
+from embedtune_nb.jobs.feed import JobSnapshot, take_metrics
+from made_up.regressions import regressions
+from made_up.verdict import VERDICT
 
-VERDICT = {
-    "metric": "ndcg@10",
-    "before": 0.521,
-    "after": 0.597,
-    "difference": 0.076,
-    "low": 0.058,
-    "high": 0.094,
-    "confidence": 0.95,
-    "wins": 180,
-    "losses": 66,
-    "ties": 404,
-    "queries": 650,
-    "answer": "better",
-    "explanation": "",
-    "text": "Better: NDCG@10 0.521 -> 0.597, +0.076 [+0.058, +0.094], 180 wins, 66 losses, 404 ties",
-    "resamples": 10_000,
-    "seed": 42,
-    "others": [
-        {
-            "metric": "mrr@10",
-            "before": 0.482,
-            "after": 0.556,
-            "difference": 0.074,
-            "low": 0.053,
-            "high": 0.095,
-        },
-        {
-            "metric": "recall@10",
-            "before": 0.64,
-            "after": 0.71,
-            "difference": 0.07,
-            "low": 0.04,
-            "high": 0.099,
-        },
-    ],
-}
-WHY = "To show a difference of this size, about 2,100 queries would be needed."
-UNCLEAR = VERDICT | {
-    "after": 0.5214,
-    "difference": 0.0004,
-    "low": -0.0003,
-    "high": 0.0011,
-    "answer": "no difference shown",
-    "explanation": WHY,
-    "text": "No difference shown: NDCG@10 0.5210 -> 0.5214, +0.0004 [-0.0003, +0.0011], 180 wins, 66 losses, "
-    f"404 ties. {WHY}",
-}
 SETTINGS = {
     "loss": (
         "contrastive",
@@ -92,59 +45,6 @@ PHASES = [
     (0.9, "evaluating"),
     (0.96, "verdict"),
 ]
-
-
-@dataclass
-class Series:
-    """One curve, as four columns."""
-
-    step: list[float] = field(default_factory=list)
-    epoch: list[float] = field(default_factory=list)
-    wall: list[float] = field(default_factory=list)
-    value: list[float] = field(default_factory=list)
-
-    def cut_after(self, step: float) -> None:
-        kept = sum(point <= step for point in self.step)
-        for column in (self.step, self.epoch, self.wall, self.value):
-            del column[kept:]
-
-    def add(self, step: float, epoch: float, wall: float, value: float) -> None:
-        self.step.append(step)
-        self.epoch.append(epoch)
-        self.wall.append(wall)
-        self.value.append(value)
-
-
-@dataclass
-class Snapshot:
-    """The fields of a job's snapshot that pictures read."""
-
-    id: str = "20260101-api-docs"
-    kind: str = "finetune"
-    name: str = "api-docs"
-    state: str = "running"
-    reason: str = ""
-    levers: list[str] = field(default_factory=list)
-    phase: str = ""
-    phase_done: int = 0
-    phase_total: int = 0
-    steps_total: int = 0
-    steps_completed: int = 0
-    epoch: float = 0.0
-    epochs_total: float = 3.0
-    eta_seconds: float | None = None
-    texts_per_second: float | None = None
-    elapsed: float = 0.0
-    series: dict[str, Series] = field(default_factory=dict)
-    base: dict[str, float] = field(default_factory=dict)
-    best: dict[str, Any] | None = None
-    primary: str = "eval/ndcg@10"
-    higher_is_better: bool = True
-    verdict: dict[str, Any] | None = None
-    notices: list[dict[str, str]] = field(default_factory=list)
-    plan: dict[str, Any] = field(default_factory=dict)
-    code: str = CODE
-    measured: dict[str, Any] = field(default_factory=dict)
 
 
 class ScriptedJob:
@@ -213,7 +113,7 @@ class ScriptedJob:
 
     def wait(self) -> ScriptedJob:
         feed = self.feed()
-        while feed.poll() and feed.snapshot.state not in {"done", "failed", "stopped"}:
+        while feed.poll() and not feed.snapshot.ended:
             time.sleep(0.05)
         return self
 
@@ -236,7 +136,16 @@ class ScriptedFeed:
     def __init__(self, job: ScriptedJob) -> None:
         self.lock = threading.RLock()
         self._job, self._random, self._began = job, random.Random(7), 21.0
-        self.snapshot = Snapshot(id=job.id, name=job.name, plan=_plan())
+        self.snapshot = JobSnapshot(
+            id=job.id,
+            kind="finetune",
+            name=job.name,
+            state="running",
+            epochs_total=3.0,
+            primary="eval/ndcg@10",
+            plan=_plan(),
+            code=CODE,
+        )
 
     def poll(self) -> bool:
         with self.lock:
@@ -246,8 +155,6 @@ class ScriptedFeed:
     def _take_up(self) -> None:
         checkpoint, self._job.checkpoint = self._job.checkpoint, None
         if checkpoint is not None:
-            for series in self.snapshot.series.values():
-                series.cut_after(checkpoint)
             self.snapshot.steps_completed = checkpoint
             self._began += 300
 
@@ -303,8 +210,7 @@ class ScriptedFeed:
                 values |= {"eval/ndcg@10": value, "eval/mrr@10": value - 0.04, "eval/loss": held_out}
                 if shot.best is None or value > shot.best["value"]:
                     shot.best = {"name": "eval/ndcg@10", "value": value, "step": step}
-            for name, value in values.items():
-                shot.series.setdefault(name, Series()).add(step, epoch, wall, value)
+            take_metrics(shot.series, {"step": step, "epoch": epoch, "t": wall, "values": values})
             shot.steps_completed, shot.epoch, shot.texts_per_second = step, epoch, 271.4
         if steps and not shot.notices:
             shot.notices = [
