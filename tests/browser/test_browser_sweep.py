@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from lab import CURRENT, SECONDS, NotebookPage
+from playwright.sync_api import expect
 
 TESTS = Path(__file__).resolve().parent.parent
 PREPARE = f"""
@@ -70,7 +71,7 @@ def test_a_brush_filters_every_view(open_notebook: OpenNotebook, shots: Path) ->
     wait(notebook, "Number(root.dataset.passing) < 9")
     passing = int(ask(notebook, "root.dataset.passing"))
     wait(notebook, f"{LINES}.filter(line => !line.classList.contains('etn-confirms')).length === {passing}")
-    assert notebook.find("passing").inner_text() == f"{passing} of 9 pass"
+    expect(notebook.find("passing")).to_have_text(f"{passing} of 9 pass")
     notebook.screenshot(shots, "trials-brushed-light", "trial-browser")
     notebook.find("clear-filters").click()
     wait(notebook, "root.dataset.passing === '9'")
@@ -80,11 +81,11 @@ def test_a_brush_by_keyboard(open_notebook: OpenNotebook) -> None:
     notebook = show_sweep(open_notebook, "finished_sweep()")
     handle = notebook.find("brush-low-learning_rate")
     handle.focus()
-    assert handle.get_attribute("aria-valuetext") == "anything"
+    expect(handle).to_have_attribute("aria-valuetext", "anything")
     for _ in range(12):
         notebook.page.keyboard.press("ArrowUp")
+    expect(handle).to_have_attribute("aria-valuetext", "1.6e-4")
     wait(notebook, "Number(root.dataset.passing) < 9")
-    assert handle.get_attribute("aria-valuetext") == "1.6e-4"
     notebook.page.keyboard.press("Delete")
     wait(notebook, "root.dataset.passing === '9'")
     notebook.find("trial-table").focus()
@@ -93,7 +94,7 @@ def test_a_brush_by_keyboard(open_notebook: OpenNotebook) -> None:
     wait(notebook, "root.dataset.selected !== ''")
     notebook.page.keyboard.press("i")
     wait(notebook, "root.querySelector('[data-testid=caution]')", seconds=60)
-    assert "below 15" in notebook.find("caution").inner_text()
+    expect(notebook.find("caution")).to_contain_text("below 15")
     notebook.page.keyboard.press("Escape")
     wait(notebook, "root.dataset.selected === ''")
 
@@ -106,11 +107,11 @@ def test_a_click_selects_in_every_view_and_tells_plan_and_code(
     trial = notebook.page.locator(f"{CURRENT} .etn-line[data-key='0001']")
     trial.click()
     wait(notebook, "root.dataset.selected === '0001'")
-    assert trial.get_attribute("aria-selected") == "true"
-    assert "#1" in notebook.find("detail").inner_text()
+    expect(trial).to_have_attribute("aria-selected", "true")
+    expect(notebook.find("detail")).to_contain_text("#1")
     notebook.find("detail-panel").get_by_role("row", name="learning_rate").wait_for()
     notebook.find("tab-Plan").click()
-    assert "searched" in notebook.find("detail-panel").inner_text()
+    expect(notebook.find("detail-panel")).to_contain_text("searched")
     notebook.find("tab-Code").click()
     code = notebook.find("trial-code").inner_text()
     notebook.find("copy-code").click()
@@ -126,10 +127,8 @@ def test_a_click_selects_in_every_view_and_tells_plan_and_code(
     notebook.page.keyboard.press(" ")
     wait(notebook, "root.dataset.selected === '0001 0000'")
     wait(notebook, "root.querySelectorAll('[data-testid=curve-readout] .etn-swatch').length === 2")
-    assert (
-        notebook.page.locator(f"{CURRENT} .etn-line[data-key='0000']").get_attribute("aria-selected")
-        == "true"
-    )
+    other = notebook.page.locator(f"{CURRENT} .etn-line[data-key='0000']")
+    expect(other).to_have_attribute("aria-selected", "true")
     notebook.find("fold-slices").click()
     notebook.find("slice-learning_rate").wait_for()
     notebook.page.wait_for_timeout(300)
