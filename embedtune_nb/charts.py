@@ -104,8 +104,8 @@ def merge_curve(frame: pd.DataFrame, metric: str, *, width: int = 360, height: i
     taken = frame[frame["suggested"]]
     rule = alt.Chart(taken).mark_rule(color=HELD_OUT, strokeDash=[5, 3], strokeWidth=1.5).encode(x=axis)
 
-    def curve(points: pd.DataFrame, column: str, **encoding: Any) -> alt.Chart:
-        vertical = alt.Y(f"{column}:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
+    def curve(points: pd.DataFrame, column: str, scale: alt.Scale, **encoding: Any) -> alt.Chart:
+        vertical = alt.Y(f"{column}:Q", title=None, scale=scale, axis=alt.Axis(tickCount=5))
         dots = {"size": 36} if "color" in encoding else {"size": 36, "color": AFTER}
         line = alt.Chart(points).mark_line(color=AFTER, strokeWidth=2, point=dots)
         return line.encode(x=axis, y=vertical, tooltip=["weight", column], **encoding)
@@ -118,13 +118,21 @@ def merge_curve(frame: pd.DataFrame, metric: str, *, width: int = 360, height: i
         legend=alt.Legend(orient="right", title=None, labelLimit=0),
     )
     shown = f"suggested {taken['weight'].iloc[0]:g} (dashed)" if len(taken) else ""
-    task = alt.layer(curve(frame, "score"), rule).properties(
+    task = alt.layer(curve(frame, "score", _around(frame["score"])), rule).properties(
         width=width, height=height, title=f"{metric}   {shown}"
     )
-    general = alt.layer(curve(kept, "share", color=colour, strokeDash="general probe:N"), rule).properties(
-        width=width, height=height, title="general probe"
-    )
+    shares = curve(kept, "share", _around(kept["share"]), color=colour, strokeDash="general probe:N")
+    general = alt.layer(shares, rule).properties(width=width, height=height, title="general probe")
     return finish(alt.hconcat(task, general, spacing=24))
+
+
+def _around(values: pd.Series) -> alt.Scale:
+    """Return the scale of an axis for *values*; were they all alike, Vega would write 0 beside them."""
+    low, high = float(values.min()), float(values.max())
+    if high - low > 1e-9:
+        return alt.Scale(zero=False)
+    room = 0.05 * (abs(low) or 1.0)
+    return alt.Scale(domain=[low - room, high + room], nice=False)
 
 
 def before_after(

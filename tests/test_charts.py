@@ -62,3 +62,5 @@ def test_the_curve_over_weights_marks_the_suggested_one():
     drawn = charts.merge_curve(frame, "NDCG@10")
     assert "NDCG@10   suggested 0.5 (dashed)" in drawn.to_json()
     assert "<svg" in charts.svg(drawn)
+    level = charts.svg(charts.merge_curve(frame.assign(score=0.205), "NDCG@10"))
+    assert ">0.205<" in level or ">0.20<" in level, "the axis of scores that are all alike names them"

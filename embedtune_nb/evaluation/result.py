@@ -106,10 +106,14 @@ class Evaluation:
         counts = pd.crosstab(self.answers["truth"], self.answers["predicted"])
         return counts.reindex(index=labels, columns=labels, fill_value=0)
 
-    def __repr__(self) -> str:
+    @property
+    def figures(self) -> str:
+        """All metrics in one line, the deciding one first, and how many rows they rest on."""
         values = "  ".join(f"{name} {value:.3f}" for name, value in self._shown())
-        size = f"({len(self.per_query):,} {self.unit}, {self.seconds:.1f} s)"
-        return "\n".join([f"{values}  {size}", *(f"  note: {note}" for note in self.notes)])
+        return f"{values}  ({len(self.per_query):,} {self.unit}, {self.seconds:.1f} s)"
+
+    def __repr__(self) -> str:
+        return "\n".join([self.figures, *(f"  note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
         cell = "text-align:right;padding:2px 16px 2px 0;font-variant-numeric:tabular-nums"

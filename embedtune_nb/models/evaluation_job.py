@@ -128,8 +128,8 @@ def run_evaluate(folder: JobFolder, emit: Callable[[Event], None], should_stop: 
     encoder = task.load()
     emit(Phase("evaluating"))
     evaluation = task.carry_out(encoder, progress)
-    for note in evaluation.notes:
-        emit(Notice(note))
+    for sentence in (evaluation.figures, *evaluation.notes):
+        emit(Notice(sentence))
     save_evaluation(evaluation, folder.path / "evaluation")
 
 

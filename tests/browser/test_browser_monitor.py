@@ -305,6 +305,19 @@ def test_the_height_is_reserved_before_the_first_value(open_notebook: OpenNotebo
     assert abs(after - before) <= 30  # the notice is one line more
 
 
+def test_an_evaluation_shows_what_it_found_and_no_curves(
+    open_notebook: OpenNotebook, tiny_static: Path, topic_rows: list[dict[str, str]]
+) -> None:
+    prepare = f"import embedtune_nb as et\nbase = et.PretrainedEmbeddingModel({str(tiny_static)!r})"
+    score = f"job = base.evaluate({topic_rows!r}, background=True).wait()\njob"
+    notebook = open_notebook([prepare, score])
+    notebook.run()
+    monitor = notebook.find("monitor")
+    monitor.get_by_text("Accuracy").wait_for()
+    assert monitor.locator(".etn-charts").is_hidden() and monitor.get_by_text("smoothing").is_hidden()
+    assert notebook.console_errors == []
+
+
 def test_a_watched_job_leaves_its_story_in_the_saved_notebook(open_notebook: OpenNotebook) -> None:
     notebook = open_notebook([PREPARE, "watch(ScriptedJob(seconds=3))"])
     notebook.run()

@@ -81,7 +81,10 @@ def test_in_the_background_a_job_finds_the_same(base, labeled, executor):
     assert there.metrics == pytest.approx(here.metrics)
     assert there.per_query.index.tolist() == here.per_query.index.tolist()
     assert there.notes == here.notes and there.primary == here.primary
-    page = text_html(job.feed().snapshot)
+    feed = job.feed()
+    feed.poll()
+    assert feed.snapshot.notices[0]["text"].startswith(f"Accuracy {there.metrics['accuracy']:.3f}  Macro F1")
+    page = text_html(feed.snapshot)
     assert "evaluate-" in page and "Traceback" not in page
     with pytest.raises(JobStoppedError, match=r"call evaluate\(\) again"):
         run_evaluate(job.folder, lambda event: None, lambda: True)

@@ -88,6 +88,9 @@ function render({ model, el, store, kernel }) {
       menuNames = [...names, ...shown].join();
       row.showMetrics(names, shown);
     }
+    // an evaluation, a map or a merge takes no steps
+    const stepless = summary.kind !== "finetune" && !store.names.length;
+    for (const part of [charts, ...row.el]) part.hidden = stepless;
     arrangePlots();
     for (const plot of plots.values()) plot.update(summary);
   }
