@@ -39,7 +39,7 @@ class FeedPublisher:
     def __init__(self, feed: Any, widget: Any) -> None:
         self._feed, self._widget = feed, widget
         self._wake, self._closed = threading.Event(), threading.Event()
-        self._complaint = ""
+        self._complaint: str | None = None
         #: whether the feed changed since this was last set to False
         self._fresh = True
         self._settled = threading.Event()
@@ -68,7 +68,7 @@ class FeedPublisher:
         self._settled.wait(timeout)
 
     def complain(self, text: str) -> None:
-        """Show *text* in the widget's error area."""
+        """Show *text* in the widget's error area; an empty one takes away what stands there."""
         self._complaint = text
         self._ask(self._wake)
 
@@ -96,8 +96,8 @@ class FeedPublisher:
             if not final:
                 self._settled.clear()
             self._answer()
-            if self._complaint:
-                self._widget.error, self._complaint = self._complaint, ""
+            if self._complaint is not None:
+                self._widget.error, self._complaint = self._complaint, None
             self._send(time.monotonic(), final)
             if final and self._rest():
                 return

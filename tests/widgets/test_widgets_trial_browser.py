@@ -253,14 +253,19 @@ def test_a_sweep_that_goes_on_elsewhere_is_followed_again(browsers: list[TrialBr
     assert [row["state"] for row in browser.rows if row["key"] == key] == ["done"], "what is saved is new too"
 
 
-def test_what_cannot_be_added_is_said(browsers: list[TrialBrowser]) -> None:
+def test_what_cannot_be_added_is_said_until_something_can(
+    browsers: list[TrialBrowser], monkeypatch: pytest.MonkeyPatch
+) -> None:
     sweep = finished_sweep()
     browser, _ = open_browser(browsers, Job(sweep.folder))
-    told = threading.Event()
-    browser.observe(lambda _: told.set(), "error")
+    said, unsaid = threading.Event(), threading.Event()
+    browser.observe(lambda change: (said if change["new"] else unsaid).set(), "error")
     command(browser, "add_trials", count=0)
-    assert told.wait(20)
+    assert said.wait(20)
     assert "1 or more" in browser.error
+    monkeypatch.setattr(browser.job, "add_trials", lambda count: browser.job)
+    command(browser, "add_trials", count=2)
+    assert unsaid.wait(20)
 
 
 @pytest.mark.parametrize("values", [{}, {"keys": "0000"}, {"wrong": 1}, {"keys": [[1]]}, None, [1]])
