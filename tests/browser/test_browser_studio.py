@@ -168,7 +168,8 @@ def test_a_running_job_outlives_the_kernel_and_a_stopped_one_is_carried_on(
 
     notebook.restart_kernel()
     notebook.page.wait_for_function(
-        "root => getComputedStyle(document.querySelector(root), '::before').content.includes('run the cell again')",
+        "root => getComputedStyle(document.querySelector(root), '::before')"
+        ".content.includes('run the cell again')",
         arg=STUDIO,
     )
     notebook.page.locator(STUDIO).screenshot(path=shots / "studio-kernel-gone.png")
