@@ -137,7 +137,7 @@ def _max_length(folder: Path, encoder: Path, config: dict[str, Any]) -> int | No
 
 
 def _tensor_shapes(weights: tuple[Path, ...]) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every tensor from the headers alone (8 bytes of length, then JSON)."""
+    """Return the shape of every tensor from the headers alone (8 bytes of length, JSON, then the tensors)."""
     shapes: dict[str, tuple[int, ...]] = {}
     for file in weights:
         try:
@@ -150,7 +150,15 @@ def _tensor_shapes(weights: tuple[Path, ...]) -> dict[str, tuple[int, ...]]:
                 expected="a safetensors file",
                 fix="copy or download the model again.",
             ) from cause
-        shapes |= {name: tuple(entry["shape"]) for name, entry in header.items() if name != "__metadata__"}
+        tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        whole = 8 + length + max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
+        if (size := file.stat().st_size) < whole:
+            raise ModelUnavailableError(
+                f"{file} is cut off: it has {size:,} of {whole:,} bytes.",
+                expected="the whole file",
+                fix="copy or download the model again.",
+            )
+        shapes |= {name: tuple(entry["shape"]) for name, entry in tensors.items()}
     return shapes
 
 

@@ -27,8 +27,14 @@ def wait_mark(notebook, step, mark, seconds=60):
 
 
 def go(notebook, step):
+    """Click a step in the rail; return when it alone is shown."""
     notebook.find(f"step-{step}").click()
-    notebook.page.wait_for_selector(f"[data-testid='step-{step}'][aria-current='step']")
+    notebook.page.wait_for_function(
+        "([root, step]) => { const title = document.querySelector(`${step}[aria-current] .etn-step-title`);"
+        " const shown = [...document.querySelectorAll(`${root} h3`)].filter(e => e.getClientRects().length);"
+        " return title && shown.length === 1 && shown[0].textContent === title.textContent; }",
+        arg=[STUDIO, f"[data-testid='step-{step}']"],
+    )
 
 
 def field(notebook, label):
@@ -161,6 +167,12 @@ def test_a_running_job_outlives_the_kernel_and_a_stopped_one_is_carried_on(
     reached = wait_beyond(notebook, 0)
 
     notebook.restart_kernel()
+    notebook.page.wait_for_function(
+        "root => getComputedStyle(document.querySelector(root), '::before')"
+        ".content.includes('run the cell again')",
+        arg=STUDIO,
+    )
+    notebook.page.locator(STUDIO).screenshot(path=shots / "studio-kernel-gone.png")
     notebook.run()
     choose_a_long_run(notebook, tiny_bert)
     press(notebook, "Attach to the running job")

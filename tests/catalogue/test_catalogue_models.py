@@ -175,6 +175,13 @@ def test_a_damaged_file_is_named(folder, damage):
         resolve_base(folder)
 
 
+def test_weights_whose_end_is_missing_are_refused_before_a_job_starts(folder):
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(ModelUnavailableError, match="cut off"):
+        resolve_base(folder)
+
+
 @pytest.mark.parametrize(
     ("wrong", "hint"), [("minilm_l6", "MINILM_L6"), ("MPNET", "MPNET_BASE"), ("QWEN_6OOM", "QWEN_600M")]
 )

@@ -134,7 +134,7 @@ export class Plot {
     return {
       width: this.#width,
       height: HEIGHT,
-      padding: [8, 10, 0, 0],
+      padding: [8, 22, 0, 0],
       legend: { show: false },
       cursor: {
         sync: { key: this.syncKey },
