@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { axesOf, SCORE } from "../src/trial_browser/axes.js";
 import { Board, SELECTED_MAX } from "../src/trial_browser/board.js";
 import { cellText, columnsFor, template } from "../src/trial_browser/columns.js";
-import { ordered, withConfirmations } from "../src/trial_browser/order.js";
+import { heldIn, ordered, withConfirmations } from "../src/trial_browser/order.js";
 import { roundStep, scaleOf, word } from "../src/trial_browser/scales.js";
 import { rankText, sharedRanks } from "../src/trial_browser/words.js";
 
@@ -161,4 +161,10 @@ test("a score wears the noise once it is known", () => {
   assert.equal(cellText("score", ROWS[1], { band: null }), "0.600");
   assert.equal(cellText("score", ROWS[1], { band: 0.0123 }), "0.600 ± .012");
   assert.equal(cellText("score", ROWS[3], { band: 0.0123 }), "–");
+});
+
+test("lines under the pointer keep their order, new ones come last", () => {
+  const [a, b, c, d] = ["a", "b", "c", "d"].map((key) => ({ key }));
+  assert.deepEqual(heldIn([b, a], [d, a, c, b]), [b, a, d, c]);
+  assert.deepEqual(heldIn([b, a, c], [a, c]), [a, c]);
 });

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from lab import CURRENT, SECONDS, NotebookPage
+from playwright.sync_api import expect
 
 TESTS = Path(__file__).resolve().parent.parent
 PREPARE = f"""
@@ -258,8 +259,10 @@ def test_options_work_with_mouse_and_keys(open_notebook: OpenNotebook, shots: Pa
     notebook.page.keyboard.press("l")
     wait_text(notebook, "log", "12:00:49 step 49")
     notebook.page.keyboard.press("m")
-    notebook.page.get_by_label("train/learning_rate").check()
+    box = notebook.page.get_by_label("train/learning_rate")
+    box.check()
     notebook.page.locator(f"{CURRENT} [data-metric='train/learning_rate']").wait_for()
+    expect(box).to_be_focused()
     notebook.page.keyboard.press("Escape")
     chart = notebook.page.locator(f"{CURRENT} [data-metric='train/loss'] .etn-plot")
     chart.focus()

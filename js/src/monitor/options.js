@@ -25,6 +25,9 @@ export function optionRow(options, changed) {
     "metrics", h("span", { class: "etn-caret", "aria-hidden": "true" }));
   const holder = h("span", { class: "etn-menu-holder" }, menu, list);
 
+  let boxes = new Map();
+  const choose = () => set("metrics", [...boxes].filter(([, box]) => box.checked).map(([name]) => name));
+
   function openMenu(open) {
     list.hidden = !open;
     menu.setAttribute("aria-expanded", String(open));
@@ -53,14 +56,13 @@ export function optionRow(options, changed) {
       h("span", { class: "etn-axes", role: "group", "aria-label": "x axis" }, axes),
       log, holder,
     ],
+    // Boxes stay where they are while the keyboard walks them.
     showMetrics(names, shown) {
-      replace(list, names.map((name) => {
-        const box = h("input", {
-          type: "checkbox", checked: shown.includes(name),
-          onchange: () => set("metrics", box.checked ? [...shown, name] : shown.filter((other) => other !== name)),
-        });
-        return h("label", {}, box, " ", name);
-      }));
+      if (names.join() !== [...boxes.keys()].join()) {
+        boxes = new Map(names.map((name) => [name, h("input", { type: "checkbox", "data-testid": `shows-${name}`, onchange: choose })]));
+        replace(list, names.map((name) => h("label", {}, boxes.get(name), " ", name)));
+      }
+      for (const [name, box] of boxes) box.checked = shown.includes(name);
     },
     keys: {
       x: () => set("axis", AXES[(AXES.indexOf(options.axis) + 1) % AXES.length]),

@@ -32,6 +32,13 @@ export function ordered(rows, { column, down }, summary) {
     .map(({ row }) => row);
 }
 
+/** *rows* in the order in which *before* lists them, those that are new at the end. */
+export function heldIn(before, rows) {
+  const places = new Map(before.map(({ key }, place) => [key, place]));
+  const placeOf = ({ key }) => places.get(key) ?? before.length;
+  return [...rows].sort((a, b) => placeOf(a) - placeOf(b));
+}
+
 /** Each trial followed by the runs that confirm it. */
 export function withConfirmations(rows, confirmations) {
   return rows.flatMap((row) => [row, ...(confirmations.get(row.index) ?? [])]);

@@ -3,7 +3,7 @@ import { h, onWidth, replace, setText } from "../shared/dom.js";
 import { stateIcon } from "../shared/icons.js";
 import { cellText, columnsFor, template } from "./columns.js";
 import { ownLook } from "./colours.js";
-import { columnOf, ordered, withConfirmations } from "./order.js";
+import { columnOf, heldIn, ordered, withConfirmations } from "./order.js";
 import { drawSpark, sparkline, sparkRange } from "./spark.js";
 import { counted, rankText, sharedRanks, story } from "./words.js";
 
@@ -17,7 +17,7 @@ export class TrialTable {
   #pool = [];
   #columns = [];
   #width = 0;
-  #seen = { list: "", look: "" };
+  #seen = { list: "", look: "", rule: "" };
 
   constructor(board) {
     this.board = board;
@@ -31,7 +31,7 @@ export class TrialTable {
     this.body = h("div", { class: "etn-lines", role: "rowgroup" });
     this.scroller = h("div", {
       class: "etn-scroller", tabindex: 0, role: "grid", "aria-label": "trials: arrow keys walk, Enter selects, Space adds", "aria-multiselectable": "true", "data-testid": "trial-table",
-      onscroll: () => this.#fill(), onkeydown: (event) => this.#key(event), onpointerleave: () => board.point(null),
+      onscroll: () => this.#fill(), onkeydown: (event) => this.#key(event), onpointerleave: () => this.#release(),
     }, this.head, this.body);
     this.none = h("div", { class: "etn-none etn-small", hidden: true });
     this.el = h("section", { class: "etn-view", "aria-label": "trials" }, h("h3", {}, "trials", this.chips, h("span", { class: "etn-push" }, this.search)), this.scroller, this.none);
@@ -47,11 +47,20 @@ export class TrialTable {
     if (!this.#width) return;
     const { data, filter, selection, pointer } = this.board.version;
     this.#sort.down ??= this.board.summary.higher_is_better;
-    const list = [data, filter, this.#sort.column, this.#sort.down].join();
+    const rule = [filter, this.#sort.column, this.#sort.down].join();
+    const list = [data, rule].join();
     const look = [list, selection, pointer, theme.dark].join();
-    if (list !== this.#seen.list) this.#arrange();
+    // news of a running sweep move no line from under the pointer that is about to click it
+    if (list !== this.#seen.list) this.#arrange(rule === this.#seen.rule && this.body.matches(":hover"));
     if (look !== this.#seen.look) this.#fill();
-    Object.assign(this.#seen, { list, look });
+    Object.assign(this.#seen, { list, look, rule });
+  }
+
+  /** Let the lines find their places again: the pointer has left them. */
+  #release() {
+    this.#seen.list = this.#seen.look = "";
+    if (this.theme) this.update(this.theme);
+    this.board.point(null);
   }
 
   sortBy(column) {
@@ -61,10 +70,11 @@ export class TrialTable {
     this.head.querySelector(`[data-column="${CSS.escape(column)}"]`)?.focus();
   }
 
-  #arrange() {
+  #arrange(held) {
     const { board } = this;
     const shown = board.rows.filter((row) => board.shown.has(row.key));
-    this.#lines = withConfirmations(ordered(shown, this.#sort, board.summary), board.confirmations);
+    const lines = withConfirmations(ordered(shown, this.#sort, board.summary), board.confirmations);
+    this.#lines = held ? heldIn(this.#lines, lines) : lines;
     this.shared = sharedRanks(board.rows);
     this.range = sparkRange(board.rows);
     const columns = columnsFor(board.summary, this.#width);
