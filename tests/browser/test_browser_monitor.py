@@ -259,7 +259,7 @@ def test_options_work_with_mouse_and_keys(open_notebook: OpenNotebook, shots: Pa
     notebook.page.keyboard.press("l")
     wait_text(notebook, "log", "12:00:49 step 49")
     notebook.page.keyboard.press("m")
-    box = notebook.page.get_by_label("train/learning_rate")
+    box = notebook.find("shows-train/learning_rate")
     box.check()
     notebook.page.locator(f"{CURRENT} [data-metric='train/learning_rate']").wait_for()
     expect(box).to_be_focused()
