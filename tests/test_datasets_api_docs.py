@@ -148,6 +148,7 @@ def test_a_home_that_cannot_be_written_is_told_and_does_not_stop_it(library, tmp
     assert any("Not kept for the next call" in note for note in data.notes)
 
 
+@pytest.mark.slow
 def test_numpy_gives_both_kinds(tmp_path, monkeypatch):
     monkeypatch.setenv("EMBEDTUNE_HOME", str(tmp_path))
     retrieval = datasets.api_docs(libraries=["numpy"])

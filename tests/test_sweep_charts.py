@@ -120,6 +120,7 @@ def test_a_pruned_trial_is_never_the_best():
     assert {row["trial"] for row in values_of(lines, "standing")} == {0}
 
 
+@pytest.mark.slow
 def test_five_hundred_trials_can_be_drawn():
     count = 500
     trials = frame(

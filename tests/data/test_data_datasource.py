@@ -107,6 +107,7 @@ def test_the_fingerprint_is_the_same_in_another_process(data):
     assert done.stdout.strip() == data.fingerprint
 
 
+@pytest.mark.slow
 def test_the_room_loads_no_torch():
     code = "import sys, embedtune_nb.data.split, embedtune_nb.datasets; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -254,6 +255,7 @@ def test_near_copies_are_found_and_different_texts_are_not():
     assert len(set(groups)) == 5
 
 
+@pytest.mark.slow
 def test_near_copies_agree_with_a_comparison_of_all_pairs():
     generator = np.random.default_rng(3)
     words = np.array([f"w{place}x" for place in range(300)])

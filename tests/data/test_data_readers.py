@@ -161,6 +161,7 @@ def test_halves_of_characters_in_jsonl_are_replaced_and_told(tmp_path):
     assert any("broken characters" in note for note in data.notes)
 
 
+@pytest.mark.slow
 def test_reading_from_everywhere_loads_no_torch(tmp_path):
     code = (
         "import sys, datasets\n"

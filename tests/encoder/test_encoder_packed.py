@@ -272,6 +272,7 @@ def test_gradient_checkpointing_computes_the_same_rows_again(build, texts):
     assert _off(gradients, expected_gradients) < CLOSE
 
 
+@pytest.mark.slow
 def test_derivatives_of_attention_agree_with_finite_differences():
     from embedtune_nb.encoder.attention import attend_text_by_text
 

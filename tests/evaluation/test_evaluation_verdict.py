@@ -97,6 +97,7 @@ def test_the_interval_is_the_bca_interval():
     assert abs(expected[0] - percentile[0]) > 0.006, "the example must tell BCa from the percentile interval"
 
 
+@pytest.mark.slow
 def test_chance_alone_is_rarely_called_a_difference():
     rng = np.random.default_rng(0)
     answers = []

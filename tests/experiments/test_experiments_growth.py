@@ -27,6 +27,7 @@ def test_logarithmic_growth_brings_the_same_again():
     assert gain == pytest.approx(0.03) and low == pytest.approx(0.03) == high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exponent", [0.1, 0.4, 0.9])
 def test_the_band_holds_the_true_gain_nineteen_times_of_twenty(exponent):
     rng = np.random.default_rng(0)

@@ -134,6 +134,7 @@ def test_advice_names_what_weighs_and_is_silent_about_good_data(dirty: Datasourc
     assert lint_advice(Datasource.from_pandas(good, kind="labeled"), 64) == []
 
 
+@pytest.mark.slow
 def test_linting_loads_no_torch() -> None:
     code = (
         "import sys, embedtune_nb as et\n"

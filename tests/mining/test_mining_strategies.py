@@ -51,6 +51,7 @@ def _mine(data: Datasource, strategy: str, **options: Any) -> Any:
     return data.mine_hard_negatives(strategy, progress=False, **options)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 10_000),

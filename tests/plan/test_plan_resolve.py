@@ -251,6 +251,7 @@ def test_a_plan_is_the_same_every_time(plan_for, labeled):
     assert first.diff(second) == []
 
 
+@pytest.mark.slow
 def test_resolving_loads_no_torch(base):
     script = f"""
 import sys
@@ -288,6 +289,7 @@ def test_a_curve_keeps_its_points_and_the_plan_says_so(plan_for, labeled):
     assert plan_for(labeled(), {"max_steps": 200, "logging_steps": 2})["logging_steps"] == 2
 
 
+@pytest.mark.slow
 def test_proxies_take_batches_small_enough_to_be_moved_often(plan_for, labeled):
     usual = plan_for(labeled(rows=3000), {"epochs": 3}, loss="contrastive")
     proxies = plan_for(labeled(rows=3000), {"epochs": 3}, loss="proxy")

@@ -186,6 +186,7 @@ def test_trials_that_did_not_end_or_have_no_number_have_no_rank():
     assert ranks(trials, True) == {"0000": 1}
 
 
+@pytest.mark.slow
 def test_importing_it_loads_neither_torch_nor_optuna():
     modules = "embedtune_nb.sweep.feed, embedtune_nb.sweep.reading, embedtune_nb.sweep_charts"
     code = f"import {modules}, sys; print({{'torch', 'optuna'}} & set(sys.modules))"

@@ -133,6 +133,7 @@ def test_weights_that_were_not_kept_say_how_to_keep_them(trials):
         trials[5].publish("other")
 
 
+@pytest.mark.slow
 def test_the_model_knows_its_trials_when_the_job_is_gone(sweep, trials):
     folder = sweep.publish()
     shutil.rmtree(sweep.folder.path)
@@ -162,6 +163,7 @@ def test_a_single_run_has_no_trials_and_says_so(home, tmp_path):
             use()
 
 
+@pytest.mark.slow
 def test_a_sweep_that_just_began_says_that_nothing_is_there_yet(home):
     sweep = MadeUpSweep()
     trials = trials_of_job(Job(sweep.folder))

@@ -177,6 +177,7 @@ def test_matryoshka_counts_what_is_left_out_once():
     assert loss.counts["alone"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_gradients_agree_with_finite_differences(seed):
     labels, scores = torch.tensor([0, 0, 1, 1, 2]), torch.linspace(0, 1, 5).double()

@@ -68,6 +68,7 @@ def threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "embedtune-monitor"]
 
 
+@pytest.mark.slow
 def test_deltas_add_up_to_the_whole_curve(monitors: list[TrainingMonitor]) -> None:
     job = ScriptedJob(at=0.3)
     monitor, browser = open_monitor(monitors, job)
@@ -85,6 +86,7 @@ def test_deltas_add_up_to_the_whole_curve(monitors: list[TrainingMonitor]) -> No
     assert "append" in browser.kinds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [0.5, 0.6, 0.8])
 def test_a_resumed_run_that_repeats_steps_is_sent_anew(monitors: list[TrainingMonitor], at: float) -> None:
     job = ScriptedJob(at=0.6)
@@ -270,6 +272,7 @@ def test_the_chart_holds_both_curves_the_base_and_the_best(monitors: list[Traini
     assert titles[1].startswith("eval/ndcg@10   base 0.521   best 0.60")
 
 
+@pytest.mark.slow
 def test_a_monitor_needs_no_torch_and_no_plotting_library() -> None:
     code = (
         "import sys; import embedtune_nb.widgets.monitor, embedtune_nb.widgets.watch; "

@@ -87,6 +87,7 @@ def command(browser: TrialBrowser, what: str, **values: Any) -> None:
     browser.control._obey(browser.control, {"command": what, "values": values}, [])
 
 
+@pytest.mark.slow
 def test_a_running_sweep_is_followed_trial_by_trial(browsers: list[TrialBrowser]) -> None:
     sweep = MadeUpSweep(trial_count=4)
     browser, page = open_browser(browsers, Job(sweep.folder))
@@ -106,6 +107,7 @@ def test_a_running_sweep_is_followed_trial_by_trial(browsers: list[TrialBrowser]
     sweep.close()
 
 
+@pytest.mark.slow
 def test_only_rows_that_changed_are_sent(browsers: list[TrialBrowser]) -> None:
     sweep = MadeUpSweep(trial_count=30)
     for _ in range(20):
@@ -120,6 +122,7 @@ def test_only_rows_that_changed_are_sent(browsers: list[TrialBrowser]) -> None:
     sweep.close()
 
 
+@pytest.mark.slow
 def test_curves_of_trials_that_are_looked_at_arrive_as_deltas(browsers: list[TrialBrowser]) -> None:
     sweep = MadeUpSweep()
     key = sweep.begin()
@@ -234,6 +237,7 @@ def test_commands_reach_the_job_and_answers_the_page(
     sweep.close()
 
 
+@pytest.mark.slow
 def test_a_sweep_that_goes_on_elsewhere_is_followed_again(browsers: list[TrialBrowser]) -> None:
     sweep = finished_sweep()
     browser, page = open_browser(browsers, Job(sweep.folder))
@@ -369,6 +373,7 @@ def test_hostile_names_and_values_stay_text(browsers: list[TrialBrowser]) -> Non
     sweep.close()
 
 
+@pytest.mark.slow
 def test_a_browser_needs_no_torch_and_no_optuna() -> None:
     code = (
         "import sys; import embedtune_nb.widgets.trial_browser, embedtune_nb.widgets.watch; "

@@ -60,6 +60,7 @@ def test_a_failure_ends_with_the_reason_and_what_helps() -> None:
     assert text.splitlines()[-2].strip() == 'hyperparams={"batch_size": 64}'
 
 
+@pytest.mark.slow
 def test_watching_outside_a_notebook_ends_with_the_job(capsys: pytest.CaptureFixture[str]) -> None:
     watch.watch(ScriptedJob(seconds=0.5))
     out, err = capsys.readouterr()
